@@ -1,0 +1,27 @@
+# One folder of src/ is one room is one static library: culprit_room(format base model) in src/format/CMakeLists.txt
+# compiles all its .cc files and lets it use base and model (and whatever those show).
+function(culprit_room name)
+  file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*.cc)
+  if(sources)
+    add_library(culprit_${name} STATIC ${sources})
+    set(visibility PUBLIC)
+  else()
+    add_library(culprit_${name} INTERFACE)
+    set(visibility INTERFACE)
+  endif()
+  target_link_libraries(culprit_${name} ${visibility} culprit_options)
+  foreach(used ${ARGN})
+    target_link_libraries(culprit_${name} ${visibility} culprit_${used})
+  endforeach()
+endfunction()
+
+# All tests/<room>/*_test.cc become one program, build/<preset>/tests/<room>_tests, and each test in it one ctest.
+function(culprit_tests room)
+  file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/${room}/*_test.cc)
+  if(NOT sources)
+    return()
+  endif()
+  add_executable(${room}_tests ${sources})
+  target_link_libraries(${room}_tests PRIVATE ${ARGN} culprit_test_support GTest::gmock GTest::gtest_main)
+  gtest_discover_tests(${room}_tests PROPERTIES TIMEOUT 300 DISCOVERY_TIMEOUT 60)
+endfunction()

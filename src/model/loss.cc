@@ -1,0 +1,32 @@
+#include "model/loss.h"
+
+#include <array>
+
+namespace culprit {
+
+namespace {
+
+constexpr std::array<LossMeaning, loss_kind_count> meanings{{
+    {"ring_full", "events were dropped because the collector did not keep up", "give culprit a free CPU", true},
+    {"nested_event", "events inside signal handlers that interrupted the agent itself were not recorded", "", true},
+    {"stack_missing", "events have no stack", "", false},
+    {"stack_truncated", "stacks end early: code without unwind table, or deeper than the limit", "", false},
+    {"name_truncated", "names were cut", "", false},
+    {"process_not_followed", "the agent did not start in a process of the tree", "culprit doctor says why", true},
+    {"table_not_checked", "a process ended before its handles could be compared with /proc/PID/fd", "", true},
+    {"unknown_origin", "handles were open of which no creation was seen (made without libc, or by another process)", "", true},
+    {"vanished_handle", "handles were recorded as open and were gone: how they were closed was not seen", "", true},
+    {"thread_slots", "threads found no place in shared memory, their events are missing", "", true},
+    {"clock_unreliable", "the CPUs' clocks differ: times, and the order of events of different threads, may be wrong", "", true},
+    {"recording_incomplete", "the recorder did not finish: everything after the last whole block is missing", "", true},
+    {"block_damaged", "blocks were skipped because they are damaged", "copy the recording again", true},
+    {"write_failed", "blocks could not be written", "make room on the disk", true},
+    {"symbols_missing", "frames have no function name", "install debug symbols", false},
+    {"memory_limit", "something was forgotten to stay within a memory bound", "", true},
+}};
+
+}  // namespace
+
+const LossMeaning& meaning_of(LossKind kind) { return meanings.at(static_cast<size_t>(kind)); }
+
+}  // namespace culprit

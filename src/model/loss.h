@@ -1,0 +1,51 @@
+// Anything not recorded or not resolved. Counted by kind, stored with the data, printed beside every result it can affect.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "model/ids.h"
+
+namespace culprit {
+
+enum class LossKind : uint8_t {
+  ring_full,             // events dropped because the collector did not keep up
+  nested_event,          // an event inside a signal handler that interrupted the agent itself
+  stack_missing,         // events without any stack
+  stack_truncated,       // stacks whose outer end is missing
+  name_truncated,        // names cut to a bound
+  process_not_followed,  // a process of the tree in which the agent did not start
+  table_not_checked,     // a process whose end was not compared with /proc/PID/fd (killed, or no access)
+  unknown_origin,        // handles found in /proc/PID/fd of which no creation was seen
+  vanished_handle,       // handles recorded as open that /proc/PID/fd no longer had
+  thread_slots,          // threads that found no place in shared memory
+  clock_unreliable,      // time stamps of different CPUs cannot be compared
+  recording_incomplete,  // the recorder died: everything after its last whole block is missing
+  block_damaged,         // blocks skipped because their checksum is wrong
+  write_failed,          // blocks that could not be written (disk full)
+  symbols_missing,       // frames without function name
+  memory_limit,          // something was forgotten to stay within a memory bound
+};
+inline constexpr size_t loss_kind_count = 16;
+
+struct LossMeaning {
+  std::string_view name;     // "ring_full": stable, in JSON and recordings
+  std::string_view meaning;  // "events dropped because …", what it does to a result
+  std::string_view remedy;   // what the user can do; may be empty
+  bool makes_partial;        // a result beside it is not exact
+};
+const LossMeaning& meaning_of(LossKind kind);
+
+struct Loss {
+  LossKind kind = LossKind::ring_full;
+  uint64_t count = 0;
+  ProcessId process = ProcessId::none;  // none: the whole recording
+  std::string detail;                   // which file, which program; may be empty
+
+  bool operator==(const Loss&) const = default;
+};
+
+}  // namespace culprit

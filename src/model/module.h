@@ -1,0 +1,16 @@
+// A file (or the vdso) whose code ran.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+namespace culprit {
+
+struct Module {
+  std::string path;      // as the process saw it; "[vdso]" for the vdso
+  std::string build_id;  // lower-case hex of the GNU build id; empty: has none
+
+  bool operator==(const Module&) const = default;
+};
+
+}  // namespace culprit

@@ -1,0 +1,45 @@
+// All stacks of a trace as one tree with shared outer ends: a stack is its innermost frame plus the stack of its caller.
+#pragma once
+
+#include <span>
+#include <unordered_map>
+#include <vector>
+
+#include "model/stack.h"
+
+namespace culprit {
+
+class StackTable {
+ public:
+  struct Node {
+    StackId caller = StackId::none;  // none or truncated at the outer end
+    Frame frame;
+    bool operator==(const Node&) const = default;
+  };
+
+  StackTable() : nodes_(first_id) {}
+
+  // The stack whose innermost frame is `frame`, called from `caller`. `caller` must be one this table gave, none or truncated.
+  StackId intern(StackId caller, const Frame& frame);
+
+  // `id` must not be none or truncated.
+  const Node& at(StackId id) const { return nodes_.at(index_of(id)); }
+
+  // One past the largest id given so far; ids are dense from first_id on, and a caller's id is less than its callee's.
+  size_t size() const { return nodes_.size(); }
+  static constexpr size_t first_id = 2;
+
+  // Innermost first. At most `limit` frames.
+  std::vector<Frame> frames(StackId id, size_t limit = 4096) const;
+  // True when the outer end of the stack is missing.
+  bool truncated(StackId id) const;
+
+ private:
+  struct Hash {
+    size_t operator()(const Node& node) const;
+  };
+  std::vector<Node> nodes_;  // [0] and [1] stand for none and truncated
+  std::unordered_map<Node, StackId, Hash> index_;
+};
+
+}  // namespace culprit
