@@ -18,7 +18,7 @@ template <typename Call>
 auto checked(std::string_view doing, Call call) -> Result<decltype(call())> {
   for (;;) {
     auto result = call();
-    if (result != static_cast<decltype(result)>(-1)) return result;
+    if (result != (decltype(result))-1) return result;  // a C cast, as mmap's failure is a pointer
     if (errno != EINTR) return tl::unexpected<Error>(system_error(doing, errno));
   }
 }
