@@ -1,0 +1,96 @@
+// The text files of /proc/PID (proc(5), and the kernel's fs/proc). Text in, values out: no I/O.
+// A line that makes no sense is skipped; what a line does not say keeps its default. Names are foreign: show them
+// through printable().
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+namespace culprit {
+
+// A line of /proc/PID/maps.
+struct MapsEntry {
+  uint64_t start = 0, end = 0;
+  uint64_t offset = 0;
+  uint64_t inode = 0;
+  uint32_t device_major = 0, device_minor = 0;
+  bool is_readable = false, is_writable = false, is_executable = false, is_shared = false;
+  bool is_deleted = false;  // the kernel appended " (deleted)", which is not in `path`
+  std::string path;         // "\012" is a newline again; "[stack]", "[vdso]" …; empty: anonymous
+};
+std::vector<MapsEntry> parse_maps(std::string_view text);  // in file order: ascending
+
+struct ProcessStatus {
+  std::string name;  // at most 15 bytes
+  uint32_t pid = 0;
+  uint32_t process = 0;  // Tgid
+  uint32_t parent = 0;
+  uint32_t tracer = 0;
+  uint32_t real_uid = 0, effective_uid = 0;
+  uint32_t threads = 0;
+  uint32_t seccomp_mode = 0;              // 0 none, 1 strict, 2 filter
+  std::vector<uint32_t> namespaced_pids;  // NSpid: outermost namespace first; empty before Linux 4.1
+};
+std::optional<ProcessStatus> parse_status(std::string_view text);  // nothing: no Pid line
+
+struct ProcessStat {
+  uint32_t pid = 0;
+  std::string name;
+  char state = '?';
+  uint32_t parent = 0;
+  uint64_t start_ticks =
+      0;  // after boot, in 1/sysconf(_SC_CLK_TCK) seconds: with the pid it names one life of a process
+};
+std::optional<ProcessStat> parse_stat(std::string_view text);
+
+inline constexpr uint64_t unlimited = UINT64_MAX;
+struct OpenFilesLimit {
+  uint64_t soft = 0, hard = 0;
+};
+std::optional<OpenFilesLimit> parse_open_files_limit(std::string_view limits_text);
+
+// /proc/PID/fdinfo/N (Documentation/filesystems/proc.rst §3.8).
+struct EpollWatch {
+  int64_t value = 0;  // the fd it was registered under
+  uint32_t events = 0;
+  uint64_t inode = 0;
+};
+struct FdInfo {
+  uint64_t position = 0;
+  uint32_t flags = 0;  // of open(2), with O_CLOEXEC
+  uint64_t inode = 0;  // since Linux 5.14
+  std::optional<uint64_t> eventfd_count;
+  std::optional<int64_t> pidfd_pid;  // -1: the process has ended; 0: not visible in this pid namespace
+  std::optional<int64_t> timerfd_clock;
+  std::optional<uint64_t> signalfd_mask;
+  std::vector<EpollWatch> epoll_watches;
+  uint64_t inotify_watches = 0;
+  bool is_close_on_exec() const;
+};
+FdInfo parse_fdinfo(std::string_view text);
+
+// What the link /proc/PID/fd/N says.
+struct FdTarget {
+  std::string_view type;  // one of handle_type:: in model/handle_event.h
+  std::string name;  // a path, "[eventfd]" without its brackets, the namespace's kind …; empty for sockets and pipes
+  uint64_t inode = 0;  // of sockets, pipes and namespaces; else 0
+  bool is_deleted = false;
+};
+// `mode` is st_mode of the file behind the link if known, 0 if not: a path alone does not tell file, directory, fifo
+// and device apart.
+FdTarget parse_fd_link(std::string_view link, uint32_t mode = 0);
+
+// What the kernel's tables /proc/PID/net/* say about sockets, by inode: "tcp 127.0.0.1:80 -> 10.0.0.1:4242
+// ESTABLISHED", "unix stream /run/x.sock LISTEN", "netlink route".
+using SocketNames = std::unordered_map<uint64_t, std::string>;
+
+// The files there that have a reader here, in the order worth asking.
+inline constexpr std::string_view socket_tables[] = {"unix",    "tcp",    "tcp6", "udp", "udp6",
+                                                     "netlink", "packet", "raw",  "raw6"};
+void add_socket_names(std::string_view table, std::string_view text, SocketNames& names);
+
+}  // namespace culprit
