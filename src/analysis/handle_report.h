@@ -12,6 +12,7 @@
 #include "model/loss.h"
 #include "model/process.h"
 #include "model/stack.h"
+#include "symbols/symbolizer.h"
 
 namespace culprit {
 
@@ -34,14 +35,6 @@ std::string_view name_of(HowClosed how);     // "still open", "close" …
 std::string_view name_of(Verdict verdict);   // "grows", "sometimes forgotten" …
 std::string_view name_of(FoundBy found_by);  // "scan", "frame pointer", "unwind table", "registers"
 
-// How good the name of a frame is, in ascending trust.
-enum class NameQuality : uint8_t {
-  none,            // module + offset is all there is
-  nearest_symbol,  // an exported symbol lies before it: `function` + `function_offset`
-  symbol,          // the symbol table says that the address lies inside `function`
-  debug_info,      // function, file and line from debug information
-};
-
 // Innermost first; inlined functions are frames of their own, before the frame they were inlined into.
 struct ReportFrame {
   std::string function;  // demangled; empty: unknown
@@ -50,9 +43,9 @@ struct ReportFrame {
   uint32_t line = 0;     // 0: unknown
   uint32_t column = 0;
   uint64_t offset = 0;           // link-time virtual address in the module (for a return address: of the return)
-  uint64_t function_offset = 0;  // distance from the start of `function`, with NameQuality::nearest_symbol
+  uint64_t function_offset = 0;  // distance from the start of `function`; 0 for inlined frames
   FoundBy found_by = FoundBy::unwind_table;
-  NameQuality quality = NameQuality::none;
+  SymbolQuality quality = SymbolQuality::none;
   bool inlined = false;
   bool own = false;        // code of the program itself or of libraries outside the system's directories
   std::string skipped_by;  // name of the blame rule that passes over this frame; empty: none does
