@@ -23,5 +23,17 @@ function(culprit_tests room)
   endif()
   add_executable(${room}_tests ${sources})
   target_link_libraries(${room}_tests PRIVATE ${ARGN} culprit_test_support GTest::gmock GTest::gtest_main)
-  gtest_discover_tests(${room}_tests PROPERTIES TIMEOUT 300 DISCOVERY_TIMEOUT 60)
+  gtest_discover_tests(${room}_tests TEST_PREFIX "${CULPRIT_TEST_PREFIX}" DISCOVERY_TIMEOUT 60
+                       PROPERTIES TIMEOUT 300 ENVIRONMENT "${CULPRIT_TEST_ENVIRONMENT}")
+endfunction()
+
+# The rooms named by the first line of a fuzzer or benchmark, `// links: format trace`, as libraries.
+function(culprit_linked_rooms source result)
+  file(STRINGS ${source} first LIMIT_COUNT 1)
+  if(NOT first MATCHES "^// links: (.+)$")
+    message(FATAL_ERROR "${source}: its first line must name the rooms it links: // links: format trace")
+  endif()
+  string(REPLACE " " ";" rooms "${CMAKE_MATCH_1}")
+  list(TRANSFORM rooms PREPEND culprit_)
+  set(${result} ${rooms} PARENT_SCOPE)
 endfunction()

@@ -1,0 +1,30 @@
+# `./dev package`: a .deb and a .tar.gz. Program and agent lie side by side, as in the build folder, because the program
+# looks for its agent beside itself.
+if(NOT TARGET culprit OR NOT TARGET culprit_agent)
+  return()
+endif()
+
+set(CULPRIT_HOME lib/culprit)
+install(TARGETS culprit RUNTIME DESTINATION ${CULPRIT_HOME})
+install(TARGETS culprit_agent LIBRARY DESTINATION ${CULPRIT_HOME})
+install(CODE "
+  set(bin \"\$ENV{DESTDIR}\${CMAKE_INSTALL_PREFIX}/bin\")
+  file(MAKE_DIRECTORY \"\${bin}\")
+  file(CREATE_LINK ../${CULPRIT_HOME}/culprit \"\${bin}/culprit\" SYMBOLIC)
+")
+install(FILES README.md LICENSE CHANGELOG.md DESTINATION share/doc/culprit)
+install(DIRECTORY docs/ DESTINATION share/doc/culprit)
+
+set(CPACK_GENERATOR DEB TGZ)
+set(CPACK_PACKAGE_NAME culprit)
+set(CPACK_PACKAGE_VENDOR "the culprit project")
+set(CPACK_PACKAGE_CONTACT "the culprit project")
+set(CPACK_PACKAGE_DESCRIPTION_SUMMARY "names the line of code that leaks handles in a native Linux program")
+set(CPACK_PACKAGE_DIRECTORY ${PROJECT_BINARY_DIR}/package)
+set(CPACK_PACKAGING_INSTALL_PREFIX /usr)
+set(CPACK_STRIP_FILES ON)
+set(CPACK_DEBIAN_FILE_NAME DEB-DEFAULT)
+set(CPACK_DEBIAN_PACKAGE_SECTION devel)
+set(CPACK_DEBIAN_PACKAGE_SHLIBDEPS ON)
+set(CPACK_RESOURCE_FILE_LICENSE ${PROJECT_SOURCE_DIR}/LICENSE)
+include(CPack)
