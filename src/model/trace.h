@@ -35,6 +35,7 @@ struct TraceInfo {
   Time started = 0;
   Time ended = 0;            // last moment the recording covers
   bool complete = true;      // false: the recorder did not finish it
+  bool being_recorded = false;  // not complete because its recorder is still at work
 };
 
 class Trace {
