@@ -33,6 +33,7 @@ struct ElfSegment {
   uint64_t address = 0;  // link-time
   uint64_t file_size = 0;
   uint64_t memory_size = 0;
+  uint64_t alignment = 0;
 
   bool is_load() const { return type == elf::segment_load; }
   bool is_code() const { return is_load() && (flags & elf::segment_executable) != 0; }
