@@ -1,0 +1,19 @@
+// The words of a command line become a command and its arguments, by the rows of shell/all_commands.cc.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "shell/command.h"
+
+namespace culprit {
+
+struct Invocation {
+  const Command* command = nullptr;
+  Arguments arguments;
+};
+
+// `words`: the command's name and what follows it. "NAME --help" becomes `help NAME`. Errors are of kind usage.
+Result<Invocation> parse_invocation(const std::vector<std::string>& words);
+
+}  // namespace culprit

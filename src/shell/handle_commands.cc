@@ -1,0 +1,113 @@
+// The commands about handles: `run` and `handles`.
+#include "shell/handle_commands.h"
+
+#include <fmt/format.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <csignal>
+#include <memory>
+
+#include "base/syscall.h"
+#include "capture/recorder.h"
+#include "shell/agent_location.h"
+#include "shell/handle_answer.h"
+#include "trace/trace_reader.h"
+#include "trace/trace_writer.h"
+
+namespace culprit {
+
+namespace {
+
+Ending ending_of(int wait_status) {
+  if (WIFSIGNALED(wait_status)) return {128 + WTERMSIG(wait_status), WTERMSIG(wait_status)};
+  return {WEXITSTATUS(wait_status), 0};
+}
+
+Result<std::unique_ptr<TraceWriter>> create_recording(const std::string& path, const TraceTables& tables,
+                                                      const TraceInfo& info) {
+  if (path.empty()) return TraceWriter::create_temporary(tables, info);
+  return TraceWriter::create(path, tables, info);
+}
+
+// What was asked of a program that has ended: reported even when the recording could not be completed.
+Ending report_run(TraceWriter& writer, const RunOutcome& outcome, const ReportWishes& wishes, const std::string& kept,
+                  const Streams& streams) {
+  Ending ending = ending_of(outcome.wait_status);
+  AnswerPlace place{streams.errors, streams.errors, kept.empty() ? outcome.info.command : kept, kept};
+  if (auto finished = writer.finish(outcome.info); !finished) {
+    complain(streams, finished.error());
+    place.recording.clear();
+  }
+  auto trace = writer.reopen();
+  if (!trace) return complain(streams, trace.error()), ending;
+  auto report = answer_handles(**trace, wishes, place);
+  if (!report) return complain(streams, report.error()), ending;
+  return wishes.fail_on_leak && report->has_leak() ? ended_with_findings : ending;
+}
+
+// One sentence for what other targets than recordings would be, when it can be told.
+std::string_view other_target(const std::string& target) {
+  if (::access(target.c_str(), F_OK) != 0)
+    return !target.empty() && std::ranges::all_of(target, [](char c) { return c >= '0' && c <= '9'; }) ? "a process id"
+                                                                                                       : "";
+  auto beginning = read_whole_file(target, 4);
+  if (!beginning) return "";
+  if (*beginning ==
+      "\x7f"
+      "ELF")
+    return "a program or core file";
+  if (*beginning == "MDMP") return "a minidump";
+  return "";
+}
+
+}  // namespace
+
+Ending run_run(const Arguments& arguments, const Streams& streams) {
+  auto wishes = parse_report_wishes(arguments);
+  if (!wishes) return complain(streams, wishes.error());
+  auto agent = find_agent_library();
+  if (!agent) return complain(streams, agent.error());
+
+  RunRequest request{arguments.operands, *agent};
+  TraceTables tables;
+  std::string kept = arguments.text("--output");
+  auto writer = create_recording(kept, tables, describe_run(request));
+  if (!writer) return complain(streams, writer.error());
+  auto outcome = record_run(request, tables, **writer, [&] { (*writer)->flush(); });
+  // From here on nobody else inherits our dispositions: a reader of the report that has gone away must not change how
+  // we end.
+  std::signal(SIGPIPE, SIG_IGN);
+  if (!outcome || !outcome->started) {
+    writer->reset();
+    if (!kept.empty()) ::unlink((kept + ".partial").c_str());  // it would hold nothing
+    if (!outcome) return complain(streams, outcome.error());
+    complain(streams, outcome->not_started_why);
+    return {outcome->not_started_status};
+  }
+  if (wishes->after != 0) (*writer)->on_mark({outcome->info.started + wishes->after, "start of the window"});
+  return report_run(**writer, *outcome, *wishes, kept, streams);
+}
+
+Ending run_handles(const Arguments& arguments, const Streams& streams) {
+  const std::string& target = arguments.operands.front();
+  if (std::string_view other = other_target(target); !other.empty())
+    return complain(
+        streams,
+        fmt::format("{} is {}: this version of culprit reads recordings only (`culprit run -o FILE` makes them)",
+                    target, other));
+  auto trace = open_trace(target);
+  if (!trace) {
+    if (trace.error().kind == ErrorKind::not_found && ::access((target + ".partial").c_str(), F_OK) == 0)
+      return complain(streams, fmt::format("{} is not complete; what there is of it is in {}.partial", target, target));
+    return complain(streams, trace.error());
+  }
+  auto wishes = parse_report_wishes(arguments);
+  if (!wishes) return complain(streams, wishes.error());
+  auto report = answer_handles(**trace, *wishes, {streams.output, streams.errors, target, target});
+  if (!report) return complain(streams, report.error());
+  return wishes->fail_on_leak && report->has_leak() ? ended_with_findings : ended_well;
+}
+
+}  // namespace culprit

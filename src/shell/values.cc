@@ -1,0 +1,59 @@
+#include "shell/values.h"
+
+#include <fmt/format.h>
+
+#include <charconv>
+#include <cmath>
+
+namespace culprit {
+
+namespace {
+
+struct Unit {
+  std::string_view name;
+  double nanoseconds;
+};
+constexpr Unit units[] = {{"us", 1e3}, {"ms", 1e6}, {"s", 1e9}, {"min", 60e9}, {"m", 60e9}, {"h", 3600e9}};
+
+}  // namespace
+
+std::optional<int64_t> parse_duration(std::string_view text) {
+  double number = 0;
+  auto [end, problem] = std::from_chars(text.data(), text.data() + text.size(), number, std::chars_format::fixed);
+  if (problem != std::errc{} || !std::isfinite(number) || number < 0) return {};
+  std::string_view name = text.substr(static_cast<size_t>(end - text.data()));
+  for (const Unit& unit : units) {
+    double nanoseconds = number * unit.nanoseconds;
+    if (name == unit.name && nanoseconds < 9e18) return std::llround(nanoseconds);
+  }
+  return {};
+}
+
+std::optional<uint64_t> parse_count(std::string_view text) {
+  uint64_t number = 0;
+  auto [end, problem] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (problem != std::errc{} || end != text.data() + text.size() || number == 0) return {};
+  return number;
+}
+
+Result<void> check_value(const OptionRow& option, std::string_view value) {
+  auto wants = [&](std::string_view wanted) {
+    return fail(ErrorKind::usage, fmt::format("{} wants {}, not '{}'", option.name, wanted, value));
+  };
+  switch (option.kind) {
+    case ValueKind::none:
+      return {};
+    case ValueKind::file:
+      if (value.empty()) return wants("a file name");
+      return {};
+    case ValueKind::count:
+      if (!parse_count(value)) return wants("a whole number from 1 on");
+      return {};
+    case ValueKind::duration:
+      if (!parse_duration(value)) return wants("a duration such as 500ms, 10s or 2min");
+      return {};
+  }
+  return {};
+}
+
+}  // namespace culprit

@@ -1,0 +1,19 @@
+// What people type for numbers and times.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string_view>
+
+#include "shell/command.h"
+
+namespace culprit {
+
+// "500ms", "10s", "1.5min", "2h" in nanoseconds. A unit is needed, so that nobody has to guess it.
+std::optional<int64_t> parse_duration(std::string_view text);
+std::optional<uint64_t> parse_count(std::string_view text);
+
+// Whether `value` is of the option's kind; the error says what was expected.
+Result<void> check_value(const OptionRow& option, std::string_view value);
+
+}  // namespace culprit

@@ -1,0 +1,232 @@
+#include "view/stack_text.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+
+#include "base/text.h"
+#include "view/source_excerpt.h"
+
+namespace culprit {
+
+namespace {
+
+constexpr size_t callers_shown = 6;
+
+std::string_view last_parts(std::string_view path, size_t directories) {
+  size_t at = path.size();
+  for (size_t part = 0; part <= directories; ++part) {
+    size_t slash = at == 0 ? path.npos : path.rfind('/', at - 1);
+    if (slash == path.npos) return path;
+    at = slash;
+  }
+  return path.substr(at + 1);
+}
+
+std::string address_in_module(const ReportFrame& frame) {
+  if (frame.module.empty()) return fmt::format("{:#x}", frame.offset);
+  return fmt::format("{}+{:#x}", last_parts(frame.module, 0), frame.offset);
+}
+
+// How sure the frame is, where that is less than certain.
+std::string_view doubt(FoundBy found_by) {
+  if (found_by == FoundBy::frame_pointer) return " [by frame pointer]";
+  if (found_by == FoundBy::scan) return " [by scan, may be wrong]";
+  return "";
+}
+
+struct Columns {
+  size_t function = 0, place = 0;
+};
+
+// The place keeps what it needs up to two fifths, the function gets the rest, as names of templates have no end.
+Columns share(size_t room, size_t widest_place) {
+  size_t place = std::min(widest_place, room * 2 / 5);
+  return {room - place - 2, place};
+}
+
+// Which frames to show, in order; a run of others between two of them is told as one line.
+std::vector<bool> chosen(const ReportStack& stack, size_t first, bool details) {
+  std::vector<bool> show(stack.frames.size(), details);
+  if (details) return show;
+  size_t shown_so_far = 0;
+  for (size_t at = first; at < stack.frames.size(); ++at) {
+    bool wanted = at == first || stack.frames[at].skipped_by.empty();
+    if (wanted && shown_so_far <= callers_shown) show[at] = true, ++shown_so_far;
+  }
+  // Where the thread began is worth a line, however deep the stack.
+  for (size_t at = stack.frames.size(); at-- > first;) {
+    if (!stack.frames[at].skipped_by.empty()) continue;
+    show[at] = true;
+    break;
+  }
+  return show;
+}
+
+std::string rules_of(const ReportStack& stack, size_t from, size_t to) {
+  std::map<std::string, size_t> uses;
+  for (size_t at = from; at < to; ++at)
+    if (!stack.frames[at].skipped_by.empty()) ++uses[stack.frames[at].skipped_by];
+  std::string words;
+  for (const auto& [rule, count] : uses) words += fmt::format("{}{}", words.empty() ? "" : ", ", printable(rule));
+  return words;
+}
+
+std::string source_lines(const ReportFrame& frame, const StackTextOptions& options) {
+  SourceExcerpt excerpt = read_source_excerpt(frame.file, frame.line);
+  std::string text;
+  size_t number_width = excerpt.lines.empty() ? 0 : fmt::formatted_size("{}", excerpt.lines.back().number);
+  for (const SourceLine& line : excerpt.lines) {
+    size_t used = options.indent + number_width + 7;
+    size_t room = options.style.columns > used + 20 ? options.style.columns - used : 20;
+    std::string body = line.text;
+    // Cut at the right, not in the middle: the beginning of a line says what it does.
+    while (display_width(body) > room) {
+      body.pop_back();
+      while (!body.empty() && (static_cast<unsigned char>(body.back()) & 0xc0) == 0x80) body.pop_back();
+    }
+    std::string row = fmt::format("{} {:>{}}  {}", line.blamed ? '>' : ' ', line.number, number_width, body);
+    row.erase(row.find_last_not_of(' ') + 1);
+    text +=
+        std::string(options.indent + 2, ' ') + inked(options.style, line.blamed ? Ink::strong : Ink::faint, row) + "\n";
+  }
+  return text;
+}
+
+class StackLines {
+ public:
+  StackLines(const ReportStack& stack, const StackTextOptions& options) : stack_(stack), options_(options) {
+    first_ = std::min(stack.blamed.value_or(0), stack.frames.empty() ? 0 : stack.frames.size() - 1);
+    show_ = chosen(stack, first_, options.details);
+    size_t widest = 0;
+    for (size_t at = 0; at < stack.frames.size(); ++at)
+      if (show_[at]) widest = std::max(widest, display_width(frame_place(stack.frames[at], 1, 120)));
+    size_t margin = options.indent + lead;
+    columns_ = share(options.style.columns > margin + 30 ? options.style.columns - margin : 30, widest);
+  }
+
+  std::string print() {
+    if (options_.details && first_ > 0) text_ += indented("innermost first, the blamed frame is marked *") + "\n";
+    for (size_t at = options_.details ? 0 : first_; at < stack_.frames.size(); ++at) {
+      if (show_[at]) {
+        tell_skipped(at);
+        print_frame(at);
+      } else {
+        ++skipped_;
+      }
+    }
+    // What lies outside of the outermost frame shown (thread start, libc's caller of main) is of no interest.
+    if (stack_.truncated) text_ += indented("… the outer end of the stack is missing") + "\n";
+    print_why();
+    return text_;
+  }
+
+ private:
+  static constexpr size_t lead = 6;  // "  from", "blamed"
+
+  std::string indented(std::string_view line) { return std::string(options_.indent, ' ') + std::string(line); }
+
+  void tell_skipped(size_t before) {
+    if (skipped_ == 0) return;
+    std::string rules = rules_of(stack_, before - skipped_, before);
+    std::string line = fmt::format("{:{}}… {} more", "", lead, skipped_);
+    if (!rules.empty()) line += fmt::format(" ({})", rules);
+    text_ += indented(inked(options_.style, Ink::faint, line)) + "\n";
+    skipped_ = 0;
+  }
+
+  void print_frame(size_t at) {
+    const ReportFrame& frame = stack_.frames[at];
+    bool is_blamed = at == first_;
+    std::string lead_word = options_.details ? (stack_.blamed == at ? "*" : " ") : (is_blamed ? "in" : "from");
+    std::string function = frame_function(frame, columns_.function);
+    std::string place = frame.function.empty() && frame.file.empty() ? "" : frame_place(frame, 1, columns_.place);
+    Ink ink = is_blamed ? Ink::strong : frame.skipped_by.empty() ? Ink::plain : Ink::faint;
+    std::string line = fmt::format("{} {}  {}", right_aligned(lead_word, lead - 1),
+                                   padded(inked(options_.style, ink, function), columns_.function),
+                                   inked(options_.style, is_blamed ? Ink::name : ink, place));
+    line.erase(line.find_last_not_of(' ') + 1);
+    text_ += indented(line) + "\n";
+    if (options_.details && !frame.skipped_by.empty())
+      text_ += indented(fmt::format("{:{}}  passed over: {}", "", lead, printable(frame.skipped_by))) + "\n";
+    if (is_blamed && options_.source) {
+      StackTextOptions inner = options_;
+      inner.indent += lead;
+      text_ += source_lines(frame, inner);
+    }
+  }
+
+  // The rule that chose the blamed frame must be visible, or nobody can argue with it.
+  void print_why() {
+    std::string why;
+    if (stack_.frames.empty()) {
+      why = "no stack was taken";
+    } else if (!stack_.blamed) {
+      why = fmt::format("nobody to blame: every frame is passed over by rule ({})",
+                        rules_of(stack_, 0, stack_.frames.size()));
+    } else if (first_ > 0 && !options_.details) {
+      std::string frames = counted(first_, "frame");
+      why = fmt::format("blamed past {} ({})", frames, rules_of(stack_, 0, first_));
+    }
+    if (why.empty()) return;
+    std::string line = wrapped(why, options_.style.columns, options_.indent, options_.indent);
+    text_ += indented(inked(options_.style, Ink::faint, line)) + "\n";
+  }
+
+  const ReportStack& stack_;
+  const StackTextOptions& options_;
+  size_t first_ = 0;
+  std::vector<bool> show_;
+  Columns columns_;
+  size_t skipped_ = 0;
+  std::string text_;
+};
+
+}  // namespace
+
+std::string frame_function(const ReportFrame& frame, size_t columns) {
+  std::string name = frame.function.empty() ? address_in_module(frame) : frame.function;
+  std::string mark;
+  if (!frame.function.empty() && frame.file.empty() && frame.function_offset != 0)
+    mark += fmt::format("+{:#x}", frame.function_offset);
+  if (!frame.function.empty() && frame.quality == SymbolQuality::exported_symbol) mark += " (exported symbol)";
+  if (frame.inlined) mark += " [inlined]";
+  mark += doubt(frame.found_by);
+  size_t room = columns > mark.size() + 12 ? columns - mark.size() : 12;
+  return shown(name, room) + mark;
+}
+
+std::string frame_place(const ReportFrame& frame, size_t directories, size_t columns) {
+  if (frame.file.empty()) return shown(address_in_module(frame), columns);
+  std::string line = frame.line == 0 ? "" : fmt::format(":{}", frame.line);
+  size_t room = columns > line.size() + 8 ? columns - line.size() : 8;
+  std::string with_directories = printable(last_parts(frame.file, directories));
+  // A file's own name is worth more than its directory's.
+  if (display_width(with_directories) > room) with_directories = printable(last_parts(frame.file, 0));
+  return shorten_middle(with_directories, room) + line;
+}
+
+const ReportFrame* blamed_frame(const ReportStack& stack) {
+  if (stack.frames.empty()) return nullptr;
+  size_t at = stack.blamed.value_or(0);
+  return at < stack.frames.size() ? &stack.frames[at] : &stack.frames.front();
+}
+
+std::string blamed_phrase(const ReportStack& stack, size_t columns) {
+  const ReportFrame* frame = blamed_frame(stack);
+  if (frame == nullptr) return "an unknown place";
+  if (frame->function.empty()) return frame_place(*frame, 0, columns);
+  std::string place = frame_place(*frame, 0, columns / 2);
+  size_t rest = columns > display_width(place) + 3 ? columns - display_width(place) - 3 : 0;
+  // The parameters are shown where there is room, further down.
+  std::string_view name = frame->function;
+  if (size_t open = name.find('('); open != name.npos && open > 0 && name.size() > rest) name = name.substr(0, open);
+  return fmt::format("{} ({})", shown(name, std::max<size_t>(rest, 16)), place);
+}
+
+std::string stack_text(const ReportStack& stack, const StackTextOptions& options) {
+  return StackLines(stack, options).print();
+}
+
+}  // namespace culprit
