@@ -35,7 +35,7 @@ THIRD_PARTY = {
     "llvm-c/": ["src/symbols/"],
     "elfutils/debuginfod.h": ["src/symbols/"],
     "CLI/": ["src/cli/"],
-    "nlohmann/": ["src/view/", "src/shell/", "tests/"],
+    "nlohmann/": ["src/view/", "src/shell/", "tests/", "bench/"],
     "zstd": ["src/trace/", "tests/trace/"],
     "xxhash.h": ["src/trace/", "tests/trace/", "tests/support/"],
     "capstone/": ["src/capture/", "tests/capture/"],
