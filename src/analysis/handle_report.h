@@ -9,16 +9,13 @@
 #include <string_view>
 #include <vector>
 
+#include "analysis/handle_life.h"
 #include "model/loss.h"
 #include "model/process.h"
 #include "model/stack.h"
 #include "symbols/symbolizer.h"
 
 namespace culprit {
-
-enum class HowCreated : uint8_t { open, duplicate, inherit, receive, existing, unknown_origin };
-enum class HowClosed : uint8_t { still_open, close, replaced, exec, exit, vanished };
-inline constexpr size_t how_created_count = 6, how_closed_count = 6;
 
 // What culprit thinks of the handles of one group.
 enum class Verdict : uint8_t {
@@ -110,7 +107,9 @@ struct HandleGroup {
   std::string evidence;  // "1,000 made, none of them closed, 100/s from start to end"
   double rate = 0;       // outstanding ones per second of the time in which they were made; 0: not growing
   double first_created = 0, last_created = 0;
-  std::vector<uint32_t> series;  // outstanding ones by time of creation, equal buckets over the time of the recording
+  std::vector<uint32_t>
+      series;                // outstanding ones by time of creation, in equal buckets from the start of the recording
+  double series_bucket = 0;  // seconds of each of them
 
   std::vector<ProcessCount> creating, owning,
       closing;                               // most frequent first, a few; counts of all handles of the group
