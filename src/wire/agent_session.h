@@ -51,7 +51,7 @@ struct culprit_session {
   uint64_t slots_offset;
   uint64_t tables_offset;
   uint32_t slot_count; /* places that exist; a process that could map only a part uses those it reaches */
-  uint32_t reserved;
+  uint32_t slot_hint; /* A, C: where to look for a free slot first: lowest one freed, one past the last one claimed. only a hint */
   char agent_path[4096]; /* what goes into LD_PRELOAD of every exec */
 
   uint32_t collector_gone __attribute__((aligned(64))); /* A sets, C clears: do not wait */
@@ -113,8 +113,8 @@ struct culprit_process {
   uint32_t sites_patched; /* A */
   uint32_t sites_refused; /* A: bytes differed, or mprotect was refused */
   int32_t patch_error;    /* A: errno of the mprotect or mmap that was refused, 0 */
-  uint32_t stack_requests;
-  uint32_t table_generation; /* A: +1 when code was unmapped; C rereads the mappings before it translates later stacks */
+  uint32_t slots_refused;   /* A: threads that found no slot */
+  uint32_t table_generation; /* A: +1 when known code is about to be unmapped, see CULPRIT_REQUEST_UNMAPPING */
 
   /* C, guarded by the seqlock: odd while being written. */
   uint32_t ranges_sequence __attribute__((aligned(64)));
@@ -136,6 +136,9 @@ enum culprit_request {
   CULPRIT_REQUEST_RANGES = 3,  /* argument: a pc that no range covers. reread the mappings, publish */
   CULPRIT_REQUEST_STACK = 4,   /* argument: a stack pointer. reply: the mapping that holds it */
   CULPRIT_REQUEST_EXITING = 5, /* drain this process's rings, snapshot the handle table (other threads may still run) */
+  CULPRIT_REQUEST_UNMAPPING = 6, /* memory [argument, request_end) that holds known code is about to be unmapped or mapped over: drain this process's
+                                  * rings (addresses recorded so far mean the old code), then drop the ranges it touches and what is
+                                  * known of those mappings; they are reread when asked for by RANGES */
 };
 
 enum culprit_slot_state { CULPRIT_SLOT_FREE = 0, CULPRIT_SLOT_CLAIMED = 1, CULPRIT_SLOT_LIVE = 2, CULPRIT_SLOT_CLOSED = 3 };
@@ -155,6 +158,7 @@ struct culprit_slot {
   uint32_t request_number __attribute__((aligned(64))); /* A */
   uint32_t request_kind;
   uint64_t request_argument;
+  uint64_t request_end; /* UNMAPPING only */
   uint32_t reply_number __attribute__((aligned(64))); /* C; futex */
   uint32_t reply_status;                              /* C: 0 done */
   uint64_t reply_start, reply_end;                    /* C: STACK: bounds of the mapping */

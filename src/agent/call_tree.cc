@@ -1,0 +1,169 @@
+#include "agent/call_tree.h"
+
+#include "agent/memory.h"
+#include "agent/raw_syscall.h"
+#include "agent/ring.h"
+
+namespace culprit::agent {
+
+namespace {
+
+constexpr uint32_t initial_capacity = 1024;
+
+uint64_t mix(uint64_t address, uint32_t parent) {
+  uint64_t hash = (address ^ (uint64_t{parent} << 40) ^ parent) * 0x9e3779b97f4a7c15ull;
+  return hash ^ (hash >> 29);
+}
+
+// Takes a piece of the slot's memory. It may hold what an earlier user of the slot left: cleared here.
+void* take(CallTree& tree, size_t size) {
+  if (size > static_cast<size_t>(tree.area_end - tree.area)) return nullptr;
+  void* piece = tree.area;
+  tree.area += size;
+  memset(piece, 0, size);
+  return piece;
+}
+
+void insert(CallTree& tree, const Node& node) {
+  for (uint64_t i = mix(node.address, node.parent);; ++i) {
+    Node& place = tree.nodes[i & (tree.capacity - 1)];
+    if (place.id != 0) continue;
+    place = node;
+    return;
+  }
+}
+
+// Doubles the tables in a fresh piece of memory. False: the bound is reached.
+bool grow(CallTree& tree) {
+  uint32_t capacity = tree.capacity * 2;
+  auto* nodes = static_cast<Node*>(take(tree, capacity * sizeof(Node)));
+  auto* last_children = static_cast<LastChild*>(take(tree, capacity * sizeof(LastChild)));
+  if (nodes == nullptr || last_children == nullptr) return false;
+  Node* old_nodes = tree.nodes;
+  uint32_t old_capacity = tree.capacity;
+  memcpy(last_children, tree.last_children, old_capacity * sizeof(LastChild));
+  tree.nodes = nodes;
+  tree.last_children = last_children;
+  tree.capacity = capacity;
+  for (uint32_t i = 0; i < old_capacity; ++i)
+    if (old_nodes[i].id != 0) insert(tree, old_nodes[i]);
+  return true;
+}
+
+void forget_nodes(CallTree& tree) {
+  memset(tree.nodes, 0, tree.capacity * sizeof(Node));
+  memset(tree.last_children, 0, tree.capacity * sizeof(LastChild));
+  tree.first_id = tree.next_id;
+  tree.node_count = 0;
+  tree.frame_count = 0;
+}
+
+// Roots are shared by all trees: they have places of their own in front of the ids.
+uint32_t last_child_index(const CallTree& tree, uint32_t parent) {
+  return parent < first_node ? parent : parent - tree.first_id + first_node;
+}
+
+bool send_node(uint32_t id, uint32_t parent, uint64_t address) {
+  uint8_t flags = 0;
+  if ((address & exact_address) != 0) flags |= CULPRIT_NODE_EXACT;
+  if ((address & by_frame_pointer) != 0) flags |= CULPRIT_NODE_BY_FRAME_POINTER;
+  if (parent == root_truncated) flags |= CULPRIT_NODE_TRUNCATED_ROOT;
+  culprit_record record{};
+  record.kind = CULPRIT_RECORD_NODE;
+  record.flags = flags;
+  record.node = id;
+  record.argument = parent < first_node ? 0 : parent;
+  record.extra = address & address_mask;
+  return put(record);
+}
+
+uint32_t find_or_add(CallTree& tree, uint32_t parent, uint64_t address) {
+  uint64_t i = mix(address, parent);
+  for (;; ++i) {
+    Node& place = tree.nodes[i & (tree.capacity - 1)];
+    if (place.id == 0) break;
+    if (place.address == address && place.parent == parent) return place.id;
+  }
+  // Half full at most, and one id per place of last_children. At the bound the tree starts anew; `parent` then belongs
+  // to the old tree, whose ids stay defined, so the new node may still hang from it.
+  if ((tree.node_count + 1) * 2 > tree.capacity && !grow(tree)) forget_nodes(tree);
+  uint32_t id = tree.next_id;
+  if (!send_node(id, parent, address)) return root_truncated;  // not known to the collector: the stack is cut here
+  ++tree.next_id;
+  ++tree.node_count;
+  insert(tree, Node{address, parent, id});
+  return id;
+}
+
+}  // namespace
+
+CallTree* open_call_tree(culprit_slot* slot) {
+  auto* tree = reinterpret_cast<CallTree*>(slot->tree);
+  // Not the frames: they are as many as frame_count says, and untouched pages cost nothing.
+  tree->frame_count = tree->node_count = tree->deferred_used = 0;
+  memset(tree->sent_names, 0, sizeof tree->sent_names);
+  for (DeferredEvent& event : tree->deferred) event.ready = 0;
+  tree->area = slot->tree + ((sizeof(CallTree) + 63) & ~size_t{63});
+  tree->area_end = slot->tree + CULPRIT_TREE_SIZE;
+  tree->next_id = tree->first_id = first_node;
+  tree->next_string = 1;
+  tree->capacity = initial_capacity;
+  tree->nodes = static_cast<Node*>(take(*tree, initial_capacity * sizeof(Node)));
+  tree->last_children = static_cast<LastChild*>(take(*tree, initial_capacity * sizeof(LastChild)));
+  tree->generation = __atomic_load_n(&process.record->table_generation, __ATOMIC_RELAXED);
+  return tree;
+}
+
+uint32_t child_node(CallTree& tree, uint32_t parent, uint64_t address) {
+  uint32_t index = last_child_index(tree, parent);
+  if (__builtin_expect(index < tree.capacity, 1)) {
+    LastChild& last = tree.last_children[index];
+    if (__builtin_expect(last.address == address, 1)) return last.id;
+  }
+  uint32_t id = find_or_add(tree, parent, address);
+  index = last_child_index(tree, parent);  // the tree may have been renewed
+  if (id >= first_node && index < tree.capacity) tree.last_children[index] = LastChild{address, id};
+  return id;
+}
+
+void reset_call_tree(CallTree& tree, uint32_t generation) {
+  forget_nodes(tree);
+  tree.generation = generation;
+  culprit_record record{};
+  record.kind = CULPRIT_RECORD_TREE_RESET;
+  record.extra = generation;
+  put(record);
+}
+
+uint32_t name_id(CallTree& tree, const char* name) {
+  constexpr size_t limit = 4096;
+  uint64_t hash = 0x9ae16a3b2f90404full;
+  size_t length = 0;
+  for (; length < limit && name[length] != 0; ++length)
+    hash = (hash ^ static_cast<uint8_t>(name[length])) * 0x100000001b3ull;
+  hash ^= hash >> 32;
+  hash |= 1;
+  SentName& sent = tree.sent_names[hash & (sent_name_count - 1)];
+  if (sent.hash == hash) return sent.id;
+
+  if (length == limit) count_lost(CULPRIT_LOST_NAME_CUT);
+  uint32_t cells = static_cast<uint32_t>((length + sizeof(culprit_record) - 1) / sizeof(culprit_record));
+  if (length == 0 || !reserve_records(1 + cells)) return 0;
+  uint32_t id = tree.next_string++;
+  uint64_t head = thread.slot->head;
+  culprit_record& definition = record_at(head);
+  definition = culprit_record{};
+  definition.kind = CULPRIT_RECORD_STRING;
+  definition.node = id;
+  definition.argument = static_cast<uint32_t>(length);
+  for (uint32_t i = 0; i < cells; ++i) {
+    size_t start = i * sizeof(culprit_record);
+    size_t size = length - start < sizeof(culprit_record) ? length - start : sizeof(culprit_record);
+    memcpy(&record_at(head + 1 + i), name + start, size);
+  }
+  publish_records(1 + cells);
+  sent = SentName{hash, id};
+  return id;
+}
+
+}  // namespace culprit::agent

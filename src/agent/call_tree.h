@@ -1,0 +1,89 @@
+// The thread's call tree: every distinct stack is one node (return address + parent), known to the collector by number.
+// Also the previous capture of the thread, from which the next one is worked out, and the names already sent.
+// All of it lies in culprit_slot.tree: no allocation, and nothing to map in a sandboxed process.
+#pragma once
+
+#include "wire/agent_session.h"
+
+namespace culprit::agent {
+
+inline constexpr uint32_t root_complete = 0;   // parent of outermost frames
+inline constexpr uint32_t root_truncated = 1;  // parent of the last frame that could be found
+inline constexpr uint32_t first_node = 2;
+inline constexpr uint32_t frame_limit = 512;
+
+// In the unused top bits of a return address.
+inline constexpr uint64_t exact_address = uint64_t{1} << 62;
+inline constexpr uint64_t by_frame_pointer = uint64_t{1} << 61;
+inline constexpr uint64_t address_mask = (uint64_t{1} << 57) - 1;
+
+// One step outwards of the last capture: the caller's state, and where in memory it was read from.
+struct CapturedFrame {
+  uint64_t cfa;
+  uint64_t return_address;  // at cfa - 8
+  uint64_t rbp;             // the caller's
+  uint64_t rbp_slot;        // where it was read, 0: unchanged
+  uint64_t cfa_slot;        // where the cfa was read (realigned frames), 0: computed
+  uint32_t node;            // of the stack that begins at return_address
+};
+
+struct Node {
+  uint64_t address;  // 0: free
+  uint32_t parent;
+  uint32_t id;
+};
+
+struct LastChild {
+  uint64_t address;
+  uint32_t id;
+};
+
+struct SentName {
+  uint64_t hash;
+  uint32_t id;
+};
+inline constexpr uint32_t sent_name_count = 2048;
+
+// An event inside a signal handler that interrupted a hook: kept until the hook is done.
+struct DeferredEvent {
+  culprit_record record;
+  uint32_t ready;
+  uint32_t frame_count;
+  uint32_t root;
+  uint64_t frames[96];  // innermost first, with the bits above
+};
+inline constexpr uint32_t deferred_count = 16;
+
+struct CallTree {
+  uint32_t generation;   // of the mappings the tree is valid for
+  uint32_t frame_count;  // of the last capture, 0: none
+  uint32_t next_id;
+  uint32_t first_id;  // ids below belong to a tree that was given up
+  uint32_t node_count;
+  uint32_t capacity;  // of `nodes` (power of two) and of `last_children`
+  uint32_t next_string;
+  uint32_t deferred_used;
+  Node* nodes;
+  LastChild* last_children;
+  uint8_t* area;  // rest of the slot's tree memory
+  uint8_t* area_end;
+  CapturedFrame frames[frame_limit];
+  CapturedFrame fresh[frame_limit];
+  SentName sent_names[sent_name_count];
+  DeferredEvent deferred[deferred_count];
+};
+static_assert(sizeof(CallTree) <= CULPRIT_TREE_SIZE / 8);
+
+CallTree* open_call_tree(culprit_slot* slot);
+
+// The node for `address` (with bits) called from `parent`; tells the collector when it is new. The addresses of one
+// walk are added outermost first.
+uint32_t child_node(CallTree& tree, uint32_t parent, uint64_t address);
+
+// Forgets everything that depends on the mappings as they were.
+void reset_call_tree(CallTree& tree, uint32_t generation);
+
+// The number of this name, sending it when it is new. 0: it could not be sent.
+uint32_t name_id(CallTree& tree, const char* name);
+
+}  // namespace culprit::agent

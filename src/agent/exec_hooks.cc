@@ -1,0 +1,107 @@
+// exec: the agent goes along, whatever environment the program gives the new image.
+#include "agent/memory.h"
+#include "agent/raw_syscall.h"
+#include "agent/ring.h"
+#include "agent/table_hooks.h"
+
+namespace culprit::agent {
+
+namespace {
+
+constexpr char preload_variable[] = "LD_PRELOAD=";
+constexpr size_t no_entry = ~size_t{0};
+
+// Builds text in the slot's scratch memory, which stays valid until the kernel has copied it.
+struct Scratch {
+  char* next;
+  char* end;
+  bool full = false;
+
+  void append(const char* text) {
+    size_t length = length_of(text, static_cast<size_t>(end - next));
+    if (length >= static_cast<size_t>(end - next)) {
+      full = true;
+      return;
+    }
+    memcpy(next, text, length);
+    next += length;
+  }
+  const char* finish(char* start) {
+    if (next >= end) full = true;
+    if (!full) *next++ = 0;
+    return start;
+  }
+};
+
+// The kernel has not looked at the arguments yet. In a sandbox there is no asking, and they are believed.
+bool can_read(const void* pointer, size_t size) { return process.restricted || readable(address_of(pointer), size); }
+
+size_t entry_with(const char* const* environment, size_t count, const char* prefix) {
+  for (size_t i = 0; i < count; ++i)
+    if (starts_with(environment[i], prefix)) return i;
+  return no_entry;
+}
+
+const char* preload_entry(Scratch& scratch, const char* old) {
+  char* start = scratch.next;
+  scratch.append(preload_variable);
+  scratch.append(process.session->agent_path);
+  const char* others = old == nullptr ? "" : old + sizeof preload_variable - 1;
+  if (*others != 0) {
+    scratch.append(":");
+    scratch.append(others);
+  }
+  return scratch.finish(start);
+}
+
+const char* session_entry(Scratch& scratch) {
+  char* start = scratch.next;
+  scratch.append(process.exec_variable);
+  if (process.restricted) scratch.append(":r");
+  return scratch.finish(start);
+}
+
+// The environment with the agent in it, in the slot's scratch; null if it does not fit.
+const char** with_agent(const char* const* environment) {
+  auto** list = reinterpret_cast<const char**>(thread.slot->scratch);
+  constexpr size_t list_limit = CULPRIT_SCRATCH_SIZE * 3 / 4 / sizeof(char*);
+  size_t count = 0;
+  if (environment != nullptr) {
+    for (; can_read(&environment[count], sizeof(char*)) && environment[count] != nullptr; ++count)
+      if (count + 4 > list_limit || !can_read(environment[count], 1)) return nullptr;
+  }
+  for (size_t i = 0; i < count; ++i) list[i] = environment[i];
+
+  char* text = reinterpret_cast<char*>(list + count + 3);
+  Scratch scratch{text, reinterpret_cast<char*>(thread.slot->scratch) + CULPRIT_SCRATCH_SIZE};
+  size_t preload = entry_with(environment, count, preload_variable);
+  const char* old = preload == no_entry ? nullptr : environment[preload];
+  list[preload == no_entry ? count++ : preload] = preload_entry(scratch, old);
+  list[count++] = session_entry(scratch);
+  list[count] = nullptr;
+  return scratch.full ? nullptr : list;
+}
+
+bool agent_is_reachable() {
+  constexpr uint64_t at_fdcwd = static_cast<uint64_t>(-100), readable = 4;
+  return process.restricted ||
+         raw_syscall(__NR_faccessat, at_fdcwd, address_of(process.session->agent_path), readable) == 0;
+}
+
+}  // namespace
+
+void before_exec(Registers& registers) {
+  uint32_t call = stub_call(registers.stub_index);
+  if (call == any_call) call = static_cast<uint32_t>(registers.rax);
+  bool at = call == __NR_execveat;
+  uint64_t path = at ? registers.rsi : registers.rdi;
+  uint64_t& environment = at ? registers.r10 : registers.rdx;
+
+  auto* name = reinterpret_cast<const char*>(path);
+  emit(registers, new_record(CULPRIT_RECORD_EXEC, call), can_read(name, 1) ? name : nullptr);
+  const char** list = agent_is_reachable() ? with_agent(reinterpret_cast<const char* const*>(environment)) : nullptr;
+  if (list == nullptr) return count_lost(CULPRIT_LOST_EXEC_NOT_FOLLOWED);
+  environment = address_of(list);
+}
+
+}  // namespace culprit::agent

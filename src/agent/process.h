@@ -1,0 +1,40 @@
+// What the agent knows about the process it is in. One per process image; a fork child gets a fresh view of it.
+#pragma once
+
+#include "wire/agent_session.h"
+
+namespace culprit::agent {
+
+struct ProcessState {
+  uint8_t* base;  // the session's mapping; null: the agent sleeps for good
+  culprit_session* session;
+  culprit_process* record;  // null: the process found no place, it is not recorded
+  uint32_t record_index;
+  uint32_t pid;
+  uint64_t mapped_size;
+  bool restricted;          // a seccomp filter is in force: no system calls of ours from now on
+  bool fanotify_in_use;     // read() may create handles
+  char exec_variable[512];  // "CULPRIT_SESSION=…" for the environment of an exec, without the ":r"
+};
+
+extern ProcessState process;
+
+// 0 in a process that was forked since it was last set, however it was forked: the page is wiped by the kernel
+// (MADV_WIPEONFORK).
+extern volatile uint32_t* alive_word;
+
+inline bool recording() {
+  return process.base != nullptr && __atomic_load_n(&process.session->collector_finished, __ATOMIC_RELAXED) == 0;
+}
+
+inline bool is_fork_child() { return *alive_word == 0; }
+
+// Claims a process record. `parent_pid` 0: the image came by exec. False: none is free.
+bool claim_process_record(uint32_t parent_pid, uint64_t begin_tsc);
+
+// In a fork child, before anything else is recorded: own record, own slot, and tells the collector.
+void become_fork_child(uint64_t fork_tsc);
+
+culprit_slot* slot_at(uint32_t index);
+
+}  // namespace culprit::agent

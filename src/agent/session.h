@@ -1,0 +1,26 @@
+// Finding the shared memory of the session through the environment, and leaving the environment as the program shall
+// see it.
+#pragma once
+
+#include <stdint.h>
+
+namespace culprit::agent {
+
+// The parts of CULPRIT_SESSION_VARIABLE, see wire/agent_session.h.
+struct SessionText {
+  uint32_t collector_pid = 0;
+  uint32_t collector_fd = 0;
+  char socket_name[108] = {};
+  uint64_t id = 0;
+  bool restricted = false;
+};
+
+// Takes the variable out of `environment`. False: there is none, or it is malformed.
+bool take_session_from(char** environment, SessionText& text);
+// Takes the agent out of LD_PRELOAD, and LD_PRELOAD out of the environment if nothing else was in it.
+void hide_preload_from(char** environment);
+
+// Maps the session and fills `process`. False: out of reach, or not ours. No fd stays open.
+bool open_session(const SessionText& text);
+
+}  // namespace culprit::agent

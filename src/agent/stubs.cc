@@ -1,0 +1,102 @@
+#include "agent/stubs.h"
+
+#include "agent/memory.h"
+#include "agent/raw_syscall.h"
+
+namespace culprit::agent {
+
+namespace {
+
+// Offsets of stub_code.S.
+constexpr uint64_t stub_size = 128;
+constexpr uint64_t copied_before = 0, before_switch = 16, before_hook = 18, system_call = 41, after_switch = 43,
+                   copied_after = 71, jump_back = 87, data = 112;
+constexpr uint64_t copied_limit = 16;
+
+uint32_t used;
+uint16_t calls[384];
+
+unsigned char* stub_at(uint64_t index) { return const_cast<unsigned char*>(culprit_stubs) + index * stub_size; }
+
+bool put_jump(unsigned char* at, uint64_t target) {
+  int64_t distance = static_cast<int64_t>(target - (reinterpret_cast<uint64_t>(at) + 5));
+  if (distance != static_cast<int32_t>(distance)) return false;
+  auto narrow = static_cast<int32_t>(distance);
+  at[0] = 0xe9;
+  memcpy(at + 1, &narrow, sizeof narrow);
+  return true;
+}
+
+void put_short_jump(unsigned char* at, uint64_t from, uint64_t to) {
+  at[0] = 0xeb;
+  at[1] = static_cast<unsigned char>(to - from - 2);
+}
+
+void put_two_byte_nop(unsigned char* at) {
+  at[0] = 0x66;
+  at[1] = 0x90;
+}
+
+void copy_instructions(unsigned char* stub, const culprit_site& site) {
+  bool has_call = site.kind == CULPRIT_SITE_CALL || site.kind == CULPRIT_SITE_ANY_CALL;
+  uint8_t before_call = site.kind == CULPRIT_SITE_AFTER ? 0 : has_call ? site.syscall_offset : site.length;
+  memcpy(stub + copied_before, site.original, before_call);
+  if (has_call) return;
+  put_two_byte_nop(stub + system_call);
+  if (site.kind == CULPRIT_SITE_AFTER) memcpy(stub + copied_after, site.original, site.length);
+}
+
+bool well_formed(const culprit_site& site) {
+  if (site.length < 5 || site.length > copied_limit) return false;
+  if (site.kind != CULPRIT_SITE_CALL && site.kind != CULPRIT_SITE_ANY_CALL) return true;
+  return site.syscall_offset <= site.length - 2;
+}
+
+}  // namespace
+
+const StubData& stub_data(uint64_t stub_index) {
+  return *reinterpret_cast<const StubData*>(stub_at(stub_index) + data);
+}
+
+uint16_t stub_call(uint64_t stub_index) { return calls[stub_index]; }
+
+bool install_stub(const culprit_site& site, uint64_t bias, bool before, bool after) {
+  constexpr uint32_t count = sizeof calls / sizeof calls[0];
+  auto* place = reinterpret_cast<unsigned char*>(bias + site.start);
+  unsigned char* stub = stub_at(used);
+  if (used == count || !well_formed(site) || !put_jump(stub + jump_back, bias + site.start + site.length)) return false;
+  copy_instructions(stub, site);
+  if (!before) put_short_jump(stub + before_switch, before_switch, system_call);
+  if (!after) put_short_jump(stub + after_switch, after_switch, copied_after);
+  StubData known{bias + site.start, bias + site.start + site.length};
+  memcpy(stub + data, &known, sizeof known);
+  calls[used] = site.kind == CULPRIT_SITE_ANY_CALL ? any_call : site.number;
+  if (!put_jump(place, reinterpret_cast<uint64_t>(stub))) return false;
+  ++used;
+  return true;
+}
+
+int64_t protect_stubs(bool writable) {
+  constexpr uint64_t read = 1, write = 2, execute = 4;
+  uint64_t size = (static_cast<uint64_t>(culprit_stubs_end - culprit_stubs) + 4095) & ~uint64_t{4095};
+  return raw_syscall(__NR_mprotect, reinterpret_cast<uint64_t>(culprit_stubs), size,
+                     read | (writable ? write : execute));
+}
+
+bool stub_frame(uint64_t pc, StubFrame& frame) {
+  uint64_t offset = pc - reinterpret_cast<uint64_t>(culprit_stubs);
+  uint64_t index = offset / stub_size;
+  offset %= stub_size;
+  if (index >= used) return false;
+  // lea, push and call of the two hooks are 5 bytes each.
+  auto in_hook = [&](uint64_t hook, uint64_t end) {
+    return offset < hook + 5 ? 0 : offset < hook + 10 ? 128 : offset < end ? 136 : 0;
+  };
+  constexpr uint64_t after_hook = after_switch + 5;
+  frame.stack_used = offset < system_call ? in_hook(before_hook, system_call) : in_hook(after_hook, copied_after);
+  frame.lookup = stub_data(index).lookup;
+  frame.resume = stub_data(index).resume;
+  return true;
+}
+
+}  // namespace culprit::agent

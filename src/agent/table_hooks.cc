@@ -1,0 +1,93 @@
+#include "agent/table_hooks.h"
+
+#include "agent/raw_syscall.h"
+#include "agent/rules.h"
+#include "agent/stacks.h"
+
+namespace culprit::agent {
+
+void before_close(Registers& registers) {
+  auto value = static_cast<int32_t>(registers.rdi);
+  if (value < 0) return;
+  culprit_record record = new_record(CULPRIT_RECORD_CLOSE, __NR_close);
+  record.value = value;
+  emit(registers, record);
+}
+
+void before_close_range(Registers& registers) {
+  constexpr uint64_t unshare_first = 2, only_close_on_exec = 4;
+  auto first = static_cast<uint32_t>(registers.rdi);
+  auto last = static_cast<uint32_t>(registers.rsi);
+  if (first > last) return;
+  if ((registers.rdx & unshare_first) != 0) emit(registers, new_record(CULPRIT_RECORD_UNSHARE, __NR_close_range));
+  if ((registers.rdx & only_close_on_exec) != 0) return;
+  constexpr uint32_t largest = 0x7fffffff;
+  if (first > largest) return;
+  culprit_record record = new_record(CULPRIT_RECORD_CLOSE_RANGE, __NR_close_range);
+  record.value = static_cast<int32_t>(first);
+  record.extra = last < largest ? last : largest;
+  emit(registers, record);
+}
+
+void before_unshare(Registers& registers) {
+  constexpr uint64_t clone_files = 0x400;
+  if ((registers.rdi & clone_files) != 0) emit(registers, new_record(CULPRIT_RECORD_UNSHARE, __NR_unshare));
+}
+
+namespace {
+
+// Code or stack that goes away takes what we know of it along. `file_code`: a range that has an unwind table.
+void forget_memory(uint64_t start, uint64_t length) {
+  uint64_t end = start + length;
+  if (end < start) return;
+  forget_stacks(start, end);
+  const culprit_process& record = *process.record;
+  uint32_t count = __atomic_load_n(&record.range_count, __ATOMIC_ACQUIRE);
+  if (count > CULPRIT_RANGE_COUNT) count = CULPRIT_RANGE_COUNT;
+  uint32_t low = 0;
+  for (uint32_t high = count; low < high;) {
+    uint32_t middle = (low + high) / 2;
+    if (record.ranges[middle].end <= start)
+      low = middle + 1;
+    else
+      high = middle;
+  }
+  if (low == count || record.ranges[low].start >= end) return;
+  // Known code is unmapped (dlclose): other code may come to the same addresses. The collector rereads the mappings
+  // before the next table is asked for; until then nothing is known.
+  __atomic_fetch_add(&process.record->table_generation, 1, __ATOMIC_RELEASE);
+  request(CULPRIT_REQUEST_UNMAPPING, start, end);
+  forget_rules();
+}
+
+}  // namespace
+
+void before_munmap(Registers& registers) { forget_memory(registers.rdi, registers.rsi); }
+
+void before_mmap(Registers& registers) {
+  constexpr uint64_t map_fixed = 0x10;
+  if ((registers.r10 & map_fixed) != 0) forget_memory(registers.rdi, registers.rsi);
+}
+
+void before_mremap(Registers& registers) { forget_memory(registers.rdi, registers.rsi); }
+
+void before_prctl(Registers& registers) {
+  constexpr uint64_t pr_set_seccomp = 22;
+  if (registers.rdi == pr_set_seccomp) process.restricted = true;
+}
+
+void before_seccomp(Registers& registers) {
+  constexpr uint64_t get_action_available = 2;
+  if (registers.rdi < get_action_available) process.restricted = true;
+}
+
+void before_thread_exit(Registers&) { close_slot(); }
+
+void before_process_exit(Registers& registers) {
+  culprit_record record = new_record(CULPRIT_RECORD_EXIT, __NR_exit_group);
+  record.value = static_cast<int32_t>(registers.rdi);
+  emit(registers, record);
+  if (thread.vfork_child == 0) request(CULPRIT_REQUEST_EXITING, 0);
+}
+
+}  // namespace culprit::agent

@@ -1,0 +1,121 @@
+#include "agent/thread.h"
+
+#include "agent/call_tree.h"
+#include "agent/raw_syscall.h"
+
+namespace culprit::agent {
+
+__thread ThreadState thread __attribute__((tls_model("initial-exec")));
+
+culprit_slot* slot_at(uint32_t index) {
+  return reinterpret_cast<culprit_slot*>(process.base + process.session->slots_offset +
+                                         uint64_t{index} * CULPRIT_SLOT_SIZE);
+}
+
+namespace {
+
+// The collector frees slots; a slot in the state FREE has head == tail.
+culprit_slot* claim_slot(uint32_t tid) {
+  uint32_t count = process.session->slot_count;
+  uint32_t first = __atomic_load_n(&process.session->slot_hint, __ATOMIC_RELAXED);
+  for (uint32_t i = 0; i < count; ++i) {
+    uint32_t index = (first + i) % count;
+    culprit_slot* slot = slot_at(index);
+    uint32_t expected = CULPRIT_SLOT_FREE;
+    if (__atomic_load_n(&slot->state, __ATOMIC_RELAXED) != expected) continue;
+    if (!__atomic_compare_exchange_n(&slot->state, &expected, CULPRIT_SLOT_CLAIMED, false, __ATOMIC_ACQUIRE,
+                                     __ATOMIC_RELAXED))
+      continue;
+    slot->pid = process.pid;
+    slot->tid = tid;
+    slot->process = process.record_index;
+    __atomic_store_n(&process.session->slot_hint, index + 1, __ATOMIC_RELAXED);
+    return slot;
+  }
+  return nullptr;
+}
+
+}  // namespace
+
+bool ensure_slot() {
+  if (thread.slot != nullptr) return true;
+  if (thread.no_slot || process.record == nullptr) return false;
+  culprit_slot* slot = claim_slot(static_cast<uint32_t>(raw_syscall(__NR_gettid)));
+  if (slot == nullptr) {
+    thread.no_slot = true;
+    __atomic_fetch_add(&process.record->slots_refused, 1, __ATOMIC_RELAXED);
+    return false;
+  }
+  thread.ring_tail = __atomic_load_n(&slot->tail, __ATOMIC_ACQUIRE);
+  thread.ring_abandoned = false;
+  thread.tree = open_call_tree(slot);
+  thread.slot = slot;
+  __atomic_store_n(&slot->state, CULPRIT_SLOT_LIVE, __ATOMIC_RELEASE);
+  return true;
+}
+
+void close_slot() {
+  culprit_slot* slot = thread.slot;
+  if (slot == nullptr) return;
+  thread.slot = nullptr;
+  thread.no_slot = true;
+  __atomic_store_n(&slot->state, CULPRIT_SLOT_CLOSED, __ATOMIC_RELEASE);
+}
+
+void ring_doorbell() {
+  if (process.restricted || __atomic_load_n(&process.session->collector_sleeps, __ATOMIC_SEQ_CST) == 0) return;
+  __atomic_fetch_add(&process.session->doorbell, 1, __ATOMIC_SEQ_CST);
+  futex_wake(&process.session->doorbell);
+}
+
+namespace {
+
+uint32_t post_request(culprit_request kind, uint64_t argument, uint64_t end) {
+  culprit_slot* slot = thread.slot;
+  uint32_t number = __atomic_load_n(&slot->reply_number, __ATOMIC_ACQUIRE) + 1;
+  slot->request_kind = kind;
+  slot->request_argument = argument;
+  slot->request_end = end;
+  __atomic_store_n(&slot->request_number, number, __ATOMIC_SEQ_CST);
+  ring_doorbell();
+  return number;
+}
+
+bool answered(const culprit_slot* slot, uint32_t number) {
+  return __atomic_load_n(&slot->reply_number, __ATOMIC_ACQUIRE) == number;
+}
+
+// Without system calls: about 300 ms of pauses, where nothing can be asked for the time.
+bool spin_for_answer(const culprit_slot* slot, uint32_t number) {
+  for (uint32_t i = 0; i < 8'000'000; ++i) {
+    if (answered(slot, number)) return true;
+    __builtin_ia32_pause();
+  }
+  return false;
+}
+
+bool sleep_for_answer(culprit_slot* slot, uint32_t number) {
+  uint64_t deadline = monotonic_ns() + CULPRIT_WAIT_NS;
+  for (;;) {
+    if (answered(slot, number)) return true;
+    uint64_t now = monotonic_ns();
+    if (now >= deadline) return false;
+    futex_wait(&slot->reply_number, number - 1, deadline - now);
+  }
+}
+
+}  // namespace
+
+void tell(culprit_request kind, uint64_t argument) {
+  if (thread.slot != nullptr) post_request(kind, argument, 0);
+}
+
+bool request(culprit_request kind, uint64_t argument, uint64_t end) {
+  if (thread.slot == nullptr || __atomic_load_n(&process.session->collector_gone, __ATOMIC_RELAXED) != 0) return false;
+  uint32_t number = post_request(kind, argument, end);
+  bool done = process.restricted ? spin_for_answer(thread.slot, number) : sleep_for_answer(thread.slot, number);
+  if (!done) __atomic_store_n(&process.session->collector_gone, 1, __ATOMIC_RELAXED);
+  return done && thread.slot->reply_status == 0;
+}
+
+}  // namespace culprit::agent

@@ -1,0 +1,43 @@
+// What the agent knows about the thread it is in.
+#pragma once
+
+#include "agent/process.h"
+
+namespace culprit::agent {
+
+struct CallTree;
+
+// Lives in static TLS: all zero in a new thread.
+struct ThreadState {
+  culprit_slot* slot;    // null: none claimed yet, or none to be had (see no_slot)
+  CallTree* tree;        // in slot->tree
+  uint64_t ring_tail;    // last known culprit_slot.tail
+  uint64_t busy_stack;   // 0: not inside a hook; else the stack pointer of the hook (see enter_hook)
+  uint64_t fork_tsc;     // of the fork call this thread is in
+  uint32_t fork_node;    // stack of that call
+  uint32_t vfork_child;  // pid of the vfork child that runs on this thread's memory, 0 none
+  bool no_slot;
+  bool ring_abandoned;  // a wait for room timed out; do not wait again until the collector has moved
+  bool shares_memory;   // clone(CLONE_VM) without own TLS happened: only the slot's own tid may record
+  uint8_t any_call_depth;
+  struct {
+    uint64_t stack_pointer;
+    uint32_t number;
+  } any_calls[8];  // numbers of the calls in progress inside libc's syscall()
+};
+
+extern __thread ThreadState thread __attribute__((tls_model("initial-exec")));
+
+// Claims a slot for this thread if it has none. False: nothing of this thread can be recorded.
+bool ensure_slot();
+// After the thread's last event.
+void close_slot();
+
+// Asks the collector and waits for the answer, never longer than CULPRIT_WAIT_NS. False: no answer.
+bool request(culprit_request kind, uint64_t argument, uint64_t end = 0);
+// Asks without waiting.
+void tell(culprit_request kind, uint64_t argument);
+// Wakes the collector if it sleeps.
+void ring_doorbell();
+
+}  // namespace culprit::agent
