@@ -7,8 +7,8 @@ import sys
 
 import source_tree
 
-# The folder below / or /home where people keep things. /proc/PID/root/ is none of these, nor is a URL.
-PRIVATE = re.compile(r"(?<![\w.})>*:/])/(?:work/\w|root/\w|home/(?!user\b|me\b|you\b)\w)")
+# Where people keep things. /proc/PID/root/ is none of these, nor is a URL, nor a home of the people in our examples.
+PRIVATE = re.compile(r"(?<![\w.})>*:/])/(?:work/\w|root/\w|home/(?!(?:user|me|you|somebody|someone|alice|bob)\b)\w)")
 TEXT = {".md", ".txt", ".cmake", ".json", ".py", ".sh", ".yml", ".yaml", ".html", ".supp", ".rules", ".tsv", ".csv", ""}
 
 
