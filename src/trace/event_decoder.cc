@@ -1,0 +1,316 @@
+#include "trace/event_decoder.h"
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+#include "trace/byte_writer.h"
+#include "trace/trace_format.h"
+
+namespace culprit {
+
+using namespace trace_format;
+
+namespace {
+
+struct SectionHead {
+  ProcessId process = ProcessId::none;
+  uint32_t tid = 0, count = 0;
+};
+struct Run {
+  uint64_t section = 0, length = 0;
+};
+struct Recipe {
+  HandleAction action = HandleAction::open;
+  bool has_other = false, has_name = false;
+  StringId call = StringId::none, type = StringId::none;
+  StackId stack = StackId::none;
+};
+
+class EventDecoder {
+ public:
+  EventDecoder(Bytes events, const BlockHeader& header, const BlockNumbers& numbers)
+      : header_(header), numbers_(numbers), reader_(events) {}
+
+  std::optional<DecodedBlock> decode();
+
+ private:
+  void read_heads();
+  void read_recipes();
+  void read_columns();
+  void read_section(const SectionHead& head);
+  void read_rares();
+  bool number_places();
+  void sort_places();
+
+  std::optional<RareEvent> read_rare(RareKind kind, Time time, ByteReader& body);
+  RareEvent read_process(Time time, ByteReader& body);
+  RareEvent read_thread(Time time, ByteReader& body);
+  RareEvent read_snapshot(Time time, ByteReader& body);
+
+  template <typename Id>
+  static Id look_up(const std::vector<Id>& ids, uint64_t local, ByteReader& reader) {
+    if (local < ids.size()) return ids[local];
+    reader.fail();
+    return Id{};
+  }
+  template <typename Enum>
+  static Enum take_enum(ByteReader& reader, Enum last) {
+    auto value = reader.take<uint8_t>();
+    if (value > static_cast<uint8_t>(last)) reader.fail();
+    return static_cast<Enum>(value);
+  }
+  ByteReader& column(Column which) { return columns_[static_cast<size_t>(which)]; }
+
+  const BlockHeader& header_;
+  const BlockNumbers& numbers_;
+  ByteReader reader_;
+  Time base_time_ = 0;
+  std::vector<SectionHead> sections_;
+  std::vector<Run> runs_;
+  std::vector<Recipe> recipes_;
+  std::vector<ByteReader> columns_;
+  std::vector<uint32_t> rare_slots_;  // of each rare record, in order; no_slot: of an unknown kind
+  std::vector<Time> rare_times_;
+  DecodedBlock block_;
+
+  static constexpr uint32_t no_slot = UINT32_MAX;
+};
+
+void EventDecoder::read_heads() {
+  base_time_ = reader_.take<int64_t>();
+  uint64_t total = 0;
+  for (uint64_t count = reader_.take_count(reader_.take_uleb128(), 3); count > 0 && reader_; --count) {
+    SectionHead head;
+    head.process = look_up(numbers_.processes, reader_.take_uleb128(), reader_);
+    head.tid = static_cast<uint32_t>(reader_.take_uleb128());
+    uint64_t events = reader_.take_uleb128();
+    if (events > header_.event_count - total) reader_.fail();
+    head.count = static_cast<uint32_t>(events);
+    total += head.count;
+    sections_.push_back(head);
+  }
+  for (uint64_t count = reader_.take_count(reader_.take_uleb128(), 2); count > 0 && reader_; --count) {
+    uint64_t section = reader_.take_uleb128();
+    runs_.push_back({section, reader_.take_uleb128()});
+  }
+}
+
+void EventDecoder::read_recipes() {
+  recipes_.resize(reader_.take_count(reader_.take_uleb128(), 4));
+  for (Recipe& recipe : recipes_) {
+    auto flags = reader_.take<uint8_t>();
+    auto action = static_cast<uint8_t>(flags & recipe_action_mask);
+    if (action > static_cast<uint8_t>(HandleAction::close_range)) reader_.fail();
+    recipe.action = static_cast<HandleAction>(action);
+    recipe.has_other = (flags & recipe_has_other) != 0;
+    recipe.has_name = (flags & recipe_has_name) != 0;
+  }
+  for (Recipe& recipe : recipes_) recipe.call = look_up(numbers_.strings, reader_.take_uleb128(), reader_);
+  for (Recipe& recipe : recipes_) recipe.type = look_up(numbers_.strings, reader_.take_uleb128(), reader_);
+  int64_t stack = 0;
+  for (Recipe& recipe : recipes_) {
+    stack = added(stack, unzigzag(reader_.take_uleb128()));
+    recipe.stack = look_up(numbers_.stacks, static_cast<uint64_t>(stack), reader_);
+  }
+}
+
+void EventDecoder::read_columns() {
+  for (size_t i = 0; i < column_count; ++i) columns_.emplace_back(reader_.take_bytes(reader_.take_uleb128()));
+}
+
+void EventDecoder::read_section(const SectionHead& head) {
+  ByteReader &recipe_column = column(Column::recipe), &time_low = column(Column::time_low),
+             &time_high = column(Column::time_high), &values = column(Column::value);
+  // Every event has a byte here: a count is no more than the bytes there are.
+  if (head.count > time_low.remaining()) return time_low.fail();
+  HandleEvent event{.time = base_time_, .value = 0, .process = head.process, .tid = head.tid};
+  int64_t name = 0;
+  for (uint32_t i = 0; i < head.count; ++i) {
+    uint64_t recipe_number = recipe_column.take_uleb128();
+    if (recipe_number >= recipes_.size()) return recipe_column.fail();
+    const Recipe& recipe = recipes_[recipe_number];
+    uint64_t low = time_low.take<uint8_t>();
+    event.time = added(event.time, unzigzag(time_high.take_uleb128() << 8 | low));
+    event.value = added(event.value, unzigzag(values.take_uleb128()));
+    event.other = recipe.has_other ? added(event.value, unzigzag(column(Column::other).take_uleb128())) : -1;
+    event.name = StringId::none;
+    if (recipe.has_name) {
+      ByteReader& names = column(Column::name);
+      name = added(name, unzigzag(names.take_uleb128()));
+      event.name = look_up(numbers_.strings, static_cast<uint64_t>(name), names);
+    }
+    event.stack = recipe.stack;
+    event.call = recipe.call;
+    event.type = recipe.type;
+    event.action = recipe.action;
+    block_.handles.push_back(event);
+  }
+}
+
+RareEvent EventDecoder::read_process(Time time, ByteReader& body) {
+  ProcessEvent event{.time = time};
+  event.change = take_enum(body, ProcessChange::killed);
+  event.process = look_up(numbers_.processes, body.take_uleb128(), body);
+  event.parent = look_up(numbers_.processes, body.take_uleb128(), body);
+  event.status = static_cast<int32_t>(unzigzag(body.take_uleb128()));
+  event.tid = static_cast<uint32_t>(body.take_uleb128());
+  event.stack = look_up(numbers_.stacks, body.take_uleb128(), body);
+  event.handle_limit = body.take_uleb128();
+  return event;
+}
+
+RareEvent EventDecoder::read_thread(Time time, ByteReader& body) {
+  ThreadEvent event{.time = time};
+  event.process = look_up(numbers_.processes, body.take_uleb128(), body);
+  event.tid = static_cast<uint32_t>(body.take_uleb128());
+  event.name = look_up(numbers_.strings, body.take_uleb128(), body);
+  return event;
+}
+
+RareEvent EventDecoder::read_snapshot(Time time, ByteReader& body) {
+  HandleSnapshot snapshot{.begin = time};
+  snapshot.end = added(time, unzigzag(body.take_uleb128()));
+  snapshot.process = look_up(numbers_.processes, body.take_uleb128(), body);
+  snapshot.reason = take_enum(body, SnapshotReason::on_demand);
+  snapshot.held = body.take<uint8_t>() != 0;
+  snapshot.handle_limit = body.take_uleb128();
+  int64_t value = 0;
+  for (uint64_t count = body.take_count(body.take_uleb128(), 4); count > 0 && body; --count) {
+    SnapshotEntry entry;
+    value = added(value, unzigzag(body.take_uleb128()));
+    entry.value = value;
+    entry.type = look_up(numbers_.strings, body.take_uleb128(), body);
+    entry.name = look_up(numbers_.strings, body.take_uleb128(), body);
+    entry.object = body.take_uleb128();
+    snapshot.entries.push_back(entry);
+  }
+  // The order is the model's promise, so it is not left to the file.
+  auto by_value = [](const SnapshotEntry& a, const SnapshotEntry& b) { return a.value < b.value; };
+  if (!std::is_sorted(snapshot.entries.begin(), snapshot.entries.end(), by_value)) {
+    std::stable_sort(snapshot.entries.begin(), snapshot.entries.end(), by_value);
+  }
+  return snapshot;
+}
+
+std::optional<RareEvent> EventDecoder::read_rare(RareKind kind, Time time, ByteReader& body) {
+  switch (kind) {
+    case RareKind::process:
+      return read_process(time, body);
+    case RareKind::thread:
+      return read_thread(time, body);
+    case RareKind::snapshot:
+      return read_snapshot(time, body);
+    case RareKind::mark:
+      return Mark{.time = time, .name = std::string(as_text(body.take_bytes(body.take_uleb128())))};
+  }
+  return std::nullopt;
+}
+
+void EventDecoder::read_rares() {
+  ByteReader& rare = column(Column::rare);
+  while (rare && !rare.at_end()) {
+    auto kind = static_cast<RareKind>(rare.take<uint8_t>());
+    auto time = rare.take<int64_t>();
+    ByteReader body(rare.take_bytes(rare.take_uleb128()));
+    auto event = read_rare(kind, time, body);
+    if (!body) rare.fail();
+    if (!rare) return;
+    rare_times_.push_back(time);
+    rare_slots_.push_back(event ? static_cast<uint32_t>(block_.handles.size() + block_.rares.size()) : no_slot);
+    if (event) block_.rares.push_back(std::move(*event));
+  }
+}
+
+// Walks the runs to give every event its number in the order of recording. False: runs and events do not match.
+bool EventDecoder::number_places() {
+  struct Cursor {
+    uint32_t next, end;
+  };
+  std::vector<Cursor> cursors{{0, static_cast<uint32_t>(rare_slots_.size())}};
+  for (uint32_t start = 0; const SectionHead& head : sections_) {
+    cursors.push_back({start, start + head.count});
+    start += head.count;
+  }
+  block_.order.resize(block_.handles.size() + block_.rares.size());
+  uint32_t recorded = 0;
+  for (const Run& run : runs_) {
+    if (run.section >= cursors.size()) return false;
+    Cursor& cursor = cursors[run.section];
+    if (run.length > cursor.end - cursor.next) return false;
+    for (uint64_t i = 0; i < run.length; ++i, ++cursor.next, ++recorded) {
+      uint32_t slot = run.section == 0 ? rare_slots_[cursor.next] : cursor.next;
+      if (slot == no_slot) continue;
+      Time time = run.section == 0 ? rare_times_[cursor.next] : block_.handles[slot].time;
+      if (time < header_.first_time || time > header_.last_time) return false;
+      block_.order[slot] = {time, recorded, slot};
+    }
+  }
+  return recorded == header_.event_count &&
+         std::all_of(cursors.begin(), cursors.end(), [](const Cursor& cursor) { return cursor.next == cursor.end; });
+}
+
+// Each thread's events are nearly always in order already, so merging the ascending stretches that are there takes few
+// rounds, and none for one thread.
+void EventDecoder::sort_places() {
+  using Place = DecodedBlock::Place;
+  auto before = [](const Place& a, const Place& b) {
+    return a.time != b.time ? a.time < b.time : a.recorded < b.recorded;
+  };
+  std::vector<Place>& places = block_.order;
+  std::vector<size_t> starts{0};
+  for (size_t i = 1; i < places.size(); ++i) {
+    if (before(places[i], places[i - 1])) starts.push_back(i);
+  }
+  std::vector<Place> merged(starts.size() > 1 ? places.size() : 0);
+  while (starts.size() > 1) {
+    std::vector<size_t> new_starts;
+    for (size_t i = 0; i < starts.size(); i += 2) {
+      auto bound = [&](size_t k) {
+        return places.begin() + static_cast<ptrdiff_t>(k < starts.size() ? starts[k] : places.size());
+      };
+      std::merge(bound(i), bound(i + 1), bound(i + 1), bound(i + 2), merged.begin() + static_cast<ptrdiff_t>(starts[i]),
+                 before);
+      new_starts.push_back(starts[i]);
+    }
+    places.swap(merged);
+    starts = std::move(new_starts);
+  }
+}
+
+std::optional<DecodedBlock> EventDecoder::decode() {
+  read_heads();
+  read_recipes();
+  read_columns();
+  if (!reader_) return std::nullopt;
+  block_.handles.reserve(std::min<size_t>(header_.event_count, column(Column::time_low).remaining()));
+  for (const SectionHead& head : sections_) read_section(head);
+  read_rares();
+  for (const ByteReader& column : columns_) {
+    if (!column) return std::nullopt;
+  }
+  if (!number_places()) return std::nullopt;
+  sort_places();
+  return std::move(block_);
+}
+
+}  // namespace
+
+void DecodedBlock::send(size_t position, EventSink& sink) const {
+  uint32_t slot = order[position].slot;
+  if (slot < handles.size()) return sink.on_handle(handles[slot]);
+  struct Visitor {
+    EventSink& sink;
+    void operator()(const ProcessEvent& event) const { sink.on_process(event); }
+    void operator()(const ThreadEvent& event) const { sink.on_thread(event); }
+    void operator()(const HandleSnapshot& snapshot) const { sink.on_snapshot(snapshot); }
+    void operator()(const Mark& mark) const { sink.on_mark(mark); }
+  };
+  std::visit(Visitor{sink}, rares[slot - handles.size()]);
+}
+
+std::optional<DecodedBlock> decode_events(Bytes events, const BlockHeader& header, const BlockNumbers& numbers) {
+  return EventDecoder(events, header, numbers).decode();
+}
+
+}  // namespace culprit

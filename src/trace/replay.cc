@@ -1,0 +1,124 @@
+#include "trace/replay.h"
+
+#include <algorithm>
+#include <deque>
+#include <future>
+#include <limits>
+#include <memory>
+#include <optional>
+#include <thread>
+
+#include "trace/event_decoder.h"
+
+namespace culprit {
+
+namespace {
+
+// Far above what a recorder makes (some 20 MB for a block): the bound on what a file can ask for.
+constexpr uint64_t max_open_bytes = uint64_t{3} << 29;
+
+uint64_t memory_of(const BlockHeader& header) {
+  constexpr uint64_t per_event = sizeof(HandleEvent) + 2 * sizeof(DecodedBlock::Place);
+  return uint64_t{header.event_count} * per_event + uint64_t{header.events_raw_size} * 9;  // 9: a snapshot's entries
+}
+
+std::optional<DecodedBlock> load(const RecordingBytes& bytes, const ScannedBlock& block) {
+  std::string buffer;
+  auto packed = bytes.read(block.events_offset, block.header.events_size, buffer);
+  auto raw = packed ? decompress(*packed, block.header.events_raw_size) : std::nullopt;
+  return raw ? decode_events(as_bytes(*raw), block.header, block.numbers) : std::nullopt;
+}
+
+// Decodes blocks in their order, some of them before they are asked for.
+class DecodeAhead {
+ public:
+  DecodeAhead(const RecordingBytes& bytes, const std::vector<ScannedBlock>& blocks) : bytes_(bytes), blocks_(blocks) {
+    // One block is not worth a thread. Where a thread cannot be had, the standard library decodes in ours.
+    policy_ = blocks.size() > 1 ? std::launch::async | std::launch::deferred : std::launch::deferred;
+    ahead_ = std::clamp(std::thread::hardware_concurrency(), 1u, 4u);
+  }
+
+  bool at_end() const { return next_ == blocks_.size(); }
+  const ScannedBlock& next() const { return blocks_[next_]; }
+
+  std::optional<DecodedBlock> take() {
+    start_jobs();
+    auto block = jobs_.front().get();
+    jobs_.pop_front();
+    ++next_;
+    start_jobs();
+    return block;
+  }
+
+ private:
+  void start_jobs() {
+    while (jobs_.size() < ahead_ && next_ + jobs_.size() < blocks_.size()) {
+      const ScannedBlock& block = blocks_[next_ + jobs_.size()];
+      jobs_.push_back(std::async(policy_, [this, &block] { return load(bytes_, block); }));
+    }
+  }
+
+  const RecordingBytes& bytes_;
+  const std::vector<ScannedBlock>& blocks_;
+  std::launch policy_;
+  size_t ahead_ = 1;
+  size_t next_ = 0;
+  std::deque<std::future<std::optional<DecodedBlock>>> jobs_;
+};
+
+struct Cursor {
+  DecodedBlock block;
+  size_t position = 0;
+  uint32_t recorded = 0;
+  uint64_t memory = 0;
+
+  bool at_end() const { return position == block.order.size(); }
+  Time time() const { return block.order[position].time; }
+};
+
+bool comes_later(const std::unique_ptr<Cursor>& a, const std::unique_ptr<Cursor>& b) {
+  return a->time() != b->time() ? a->time() > b->time() : a->recorded > b->recorded;
+}
+
+}  // namespace
+
+ReplayLosses replay_blocks(const RecordingBytes& bytes, const std::vector<ScannedBlock>& blocks, EventSink& sink) {
+  ReplayLosses losses;
+  DecodeAhead ahead(bytes, blocks);
+  std::vector<std::unique_ptr<Cursor>> open;  // a heap, the next event's block in front
+  uint64_t open_bytes = 0;
+  for (;;) {
+    while (!ahead.at_end() && (open.empty() || ahead.next().header.first_time <= open.front()->time())) {
+      const ScannedBlock& next = ahead.next();
+      auto block = ahead.take();
+      uint64_t memory = memory_of(next.header);
+      if (!block) {
+        ++losses.damaged;
+      } else if (open_bytes + memory > max_open_bytes) {
+        ++losses.over_limit;
+      } else if (!block->order.empty()) {
+        open_bytes += memory;
+        open.push_back(std::make_unique<Cursor>(Cursor{std::move(*block), 0, next.recorded, memory}));
+        std::push_heap(open.begin(), open.end(), comes_later);
+      }
+    }
+    if (open.empty()) return losses;
+    // From here on: no event that is not in an open block comes before the front one's next.
+    std::pop_heap(open.begin(), open.end(), comes_later);
+    Cursor& cursor = *open.back();
+    Time others = std::numeric_limits<Time>::max();
+    if (!ahead.at_end()) others = ahead.next().header.first_time;
+    if (open.size() > 1) others = std::min(others, open.front()->time());
+    do {
+      cursor.block.send(cursor.position++, sink);
+    } while (!cursor.at_end() && cursor.time() < others);
+    if (cursor.at_end()) {
+      open_bytes -= cursor.memory;
+      open.pop_back();
+    } else {
+      std::push_heap(open.begin(), open.end(), comes_later);
+    }
+  }
+}
+
+}  // namespace culprit
