@@ -1,0 +1,173 @@
+#include "format/procfs.h"
+
+#include <fcntl.h>
+
+#include "format/fields.h"
+
+namespace culprit {
+
+namespace {
+
+constexpr std::string_view deleted_mark = " (deleted)";
+
+// seq_path() and its kin write some characters as a backslash and three octal digits.
+std::string unescape_octal(std::string_view escaped) {
+  std::string text;
+  for (size_t i = 0; i < escaped.size(); ++i) {
+    auto digit = [&](size_t at) { return at < escaped.size() && escaped[at] >= '0' && escaped[at] <= '7'; };
+    if (escaped[i] == '\\' && digit(i + 1) && digit(i + 2) && digit(i + 3)) {
+      text += static_cast<char>((escaped[i + 1] - '0') * 64 + (escaped[i + 2] - '0') * 8 + (escaped[i + 3] - '0'));
+      i += 3;
+    } else {
+      text += escaped[i];
+    }
+  }
+  return text;
+}
+
+// /proc/PID/status writes a newline in the name as \n and a backslash as two (and nothing else).
+std::string unescape_name(std::string_view escaped) {
+  std::string text;
+  for (size_t i = 0; i < escaped.size(); ++i) {
+    bool is_pair = escaped[i] == '\\' && i + 1 < escaped.size();
+    if (is_pair) ++i;
+    text += is_pair && escaped[i] == 'n' ? '\n' : escaped[i];
+  }
+  return text;
+}
+
+std::optional<MapsEntry> parse_maps_line(std::string_view line) {
+  std::string_view range = take_word(line), permissions = take_word(line), offset = take_word(line),
+                   device = take_word(line), inode = take_word(line);
+  MapsEntry entry;
+  auto start = leading_number<uint64_t>(take_until(range, '-'), 16), end = leading_number<uint64_t>(range, 16);
+  auto file_offset = leading_number<uint64_t>(offset, 16);
+  if (!start || !end || *end <= *start || !file_offset || permissions.size() != 4) return {};
+  entry.start = *start;
+  entry.end = *end;
+  entry.offset = *file_offset;
+  entry.is_readable = permissions[0] == 'r';
+  entry.is_writable = permissions[1] == 'w';
+  entry.is_executable = permissions[2] == 'x';
+  entry.is_shared = permissions[3] == 's';
+  read_number(take_until(device, ':'), entry.device_major, 16);
+  read_number(device, entry.device_minor, 16);
+  read_number(inode, entry.inode);
+  std::string_view path = without_leading_space(line);
+  // A file may really be called so; its inode then still is the right one.
+  if (path.ends_with(deleted_mark)) {
+    entry.is_deleted = true;
+    path.remove_suffix(deleted_mark.size());
+  }
+  entry.path = unescape_octal(path);
+  return entry;
+}
+
+template <typename Function>
+void for_each_key(std::string_view text, Function visit) {  // "Key:\tvalue" lines
+  while (!text.empty()) {
+    std::string_view value = take_line(text);
+    std::string_view key = take_until(value, ':');
+    visit(key, without_leading_space(value));
+  }
+}
+
+void read_status_line(std::string_view key, std::string_view value, ProcessStatus& status) {
+  if (key == "Name") status.name = unescape_name(value);
+  if (key == "Pid") read_number(value, status.pid);
+  if (key == "Tgid") read_number(value, status.process);
+  if (key == "PPid") read_number(value, status.parent);
+  if (key == "TracerPid") read_number(value, status.tracer);
+  if (key == "Threads") read_number(value, status.threads);
+  if (key == "Seccomp") read_number(value, status.seccomp_mode);
+  if (key == "Uid") {
+    read_number(take_word(value), status.real_uid);
+    read_number(take_word(value), status.effective_uid);
+  }
+  if (key == "NSpid")
+    for (auto word = take_word(value); !word.empty(); word = take_word(value))
+      if (auto pid = leading_number<uint32_t>(word)) status.namespaced_pids.push_back(*pid);
+}
+
+// "tfd:        5 events:       19 data: 5  pos:0 ino:42 sdev:9"
+void read_epoll_watch(std::string_view value, FdInfo& info) {
+  EpollWatch watch;
+  read_number(take_word(value), watch.value);
+  for (auto word = take_word(value); !word.empty(); word = take_word(value)) {
+    if (word == "events:") read_number(take_word(value), watch.events, 16);
+    if (word.starts_with("ino:")) read_number(word.substr(4), watch.inode, 16);
+  }
+  info.epoll_watches.push_back(watch);
+}
+
+}  // namespace
+
+std::vector<MapsEntry> parse_maps(std::string_view text) {
+  std::vector<MapsEntry> entries;
+  while (!text.empty())
+    if (auto entry = parse_maps_line(take_line(text))) entries.push_back(std::move(*entry));
+  return entries;
+}
+
+std::optional<ProcessStatus> parse_status(std::string_view text) {
+  ProcessStatus status;
+  for_each_key(text, [&](std::string_view key, std::string_view value) { read_status_line(key, value, status); });
+  if (status.pid == 0) return {};
+  return status;
+}
+
+std::optional<ProcessStat> parse_stat(std::string_view text) {
+  // "pid (name) state ppid …": the name may hold anything, parentheses and newlines too, so that only the last ')'
+  // counts.
+  size_t open = text.find('('), close = text.rfind(')');
+  auto pid = leading_number<uint32_t>(text);
+  if (!pid || open == std::string_view::npos || close == std::string_view::npos || close < open) return {};
+  ProcessStat stat{.pid = *pid, .name = std::string(text.substr(open + 1, close - open - 1))};
+  std::string_view rest = text.substr(close + 1);
+  std::string_view state = take_word(rest);
+  if (state.size() != 1) return {};
+  stat.state = state[0];
+  read_number(take_word(rest), stat.parent);
+  constexpr int fields_between = 17;  // ppid is field 4, starttime field 22
+  for (int i = 0; i < fields_between; ++i) take_word(rest);
+  auto start = leading_number<uint64_t>(take_word(rest));
+  if (!start) return {};
+  stat.start_ticks = *start;
+  return stat;
+}
+
+std::optional<OpenFilesLimit> parse_open_files_limit(std::string_view text) {
+  constexpr std::string_view label = "Max open files";
+  auto number = [](std::string_view word) {
+    return word == "unlimited" ? std::optional(unlimited) : leading_number<uint64_t>(word);
+  };
+  while (!text.empty()) {
+    std::string_view line = take_line(text);
+    if (!line.starts_with(label)) continue;
+    line.remove_prefix(label.size());
+    auto soft = number(take_word(line)), hard = number(take_word(line));
+    if (!soft || !hard) return {};
+    return OpenFilesLimit{*soft, *hard};
+  }
+  return {};
+}
+
+bool FdInfo::is_close_on_exec() const { return (flags & O_CLOEXEC) != 0; }
+
+FdInfo parse_fdinfo(std::string_view text) {
+  FdInfo info;
+  for_each_key(text, [&](std::string_view key, std::string_view value) {
+    if (key == "pos") read_number(value, info.position);
+    if (key == "flags") read_number(value, info.flags, 8);
+    if (key == "ino") read_number(value, info.inode);
+    if (key == "eventfd-count") info.eventfd_count = leading_number<uint64_t>(value, 16);
+    if (key == "Pid") info.pidfd_pid = leading_number<int64_t>(value);
+    if (key == "clockid") info.timerfd_clock = leading_number<int64_t>(value);
+    if (key == "sigmask") info.signalfd_mask = leading_number<uint64_t>(value, 16);
+    if (key == "tfd") read_epoll_watch(value, info);
+    if (key.starts_with("inotify wd")) ++info.inotify_watches;  // "inotify wd:1 ino:… sdev:… mask:…"
+  });
+  return info;
+}
+
+}  // namespace culprit
