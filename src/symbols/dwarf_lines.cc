@@ -15,8 +15,8 @@
 #include "symbols/demangle.h"
 #include "symbols/open_regular.h"
 
-// LLVM reports what it dislikes in .dwo and .dwp files on llvm::errs(), with no handler to set. A library must not print,
-// so the linker (--wrap in CMakeLists.txt) leads every use of llvm::errs() here.
+// LLVM reports what it dislikes in .dwo and .dwp files on llvm::errs(), with no handler to set. A library must not
+// print, so the linker (--wrap in CMakeLists.txt) leads every use of llvm::errs() here.
 llvm::raw_fd_ostream& errs_to_nowhere() asm("__wrap__ZN4llvm4errsEv");
 
 llvm::raw_fd_ostream& errs_to_nowhere() {
@@ -198,7 +198,9 @@ Result<DwarfLines> DwarfLines::open(Bytes file, const std::string& path, SplitDw
 
 DwarfAnswer DwarfLines::lookup(uint64_t address) {
   DwarfAnswer answer;
-  llvm::DWARFCompileUnit* unit = state_->context->getCompileUnitForAddress(address);
+  // Not getCompileUnitForAddress: LLVM 16 then looks at every variable of the program for an address outside all code.
+  uint64_t unit_offset = state_->context->getDebugAranges()->findAddress(address);
+  llvm::DWARFCompileUnit* unit = state_->context->getCompileUnitForOffset(unit_offset);
   if (unit == nullptr) return answer;
 
   const LineTable* lines = nullptr;

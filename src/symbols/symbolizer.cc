@@ -14,6 +14,11 @@
 namespace culprit {
 namespace {
 
+// "_Z4workv.isra.0" -> "_Z4workv": pieces and variants which the compiler made of one function are that function.
+std::string_view without_clone_suffix(std::string_view linker_name) {
+  return linker_name.substr(0, linker_name.starts_with("_Z") ? linker_name.find('.') : linker_name.npos);
+}
+
 // One module with everything known about it. Symbol tables are sorted only when the debug info leaves something open.
 class OpenedModule {
  public:
@@ -94,14 +99,14 @@ SymbolizedFrame OpenedModule::symbolize(uint64_t address, uint64_t looked_up) {
     return result;
   }
   result.offset_in_symbol = address - answer.function_start.value_or(symbol->start);
-  std::string name = demangle(symbol->name);
   if (result.frames.empty()) {
     result.quality = symbols().quality();
-    result.frames.push_back({.function = std::move(name)});
+    result.frames.push_back({.function = demangle(symbol->name)});
   } else if (SourceFrame& function = result.frames.back(); !answer.has_linker_name) {
-    // Debug info gives a static function only its bare name; the symbol table knows its parameters, too. In C both are
-    // the same but for suffixes of the compiler (".constprop.0").
-    if (function.function.empty() || name != symbol->name) function.function = std::move(name);
+    // Debug info gives a static C++ function only its bare name; the symbol table knows its parameters, too.
+    std::string_view linker_name = without_clone_suffix(symbol->name);
+    std::string name = demangle(linker_name);
+    if (function.function.empty() || name != linker_name) function.function = std::move(name);
   }
   return result;
 }
