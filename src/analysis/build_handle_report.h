@@ -1,20 +1,13 @@
 // From a recording to the report, in one call, for `culprit run` and `culprit handles` alike.
 #pragma once
 
-#include <functional>
-#include <span>
-#include <vector>
-
 #include "analysis/handle_report.h"
+#include "analysis/stack_symbols.h"
 #include "analysis/suppressions.h"
 #include "base/result.h"
 #include "model/trace.h"
-#include "symbols/symbolizer.h"
 
 namespace culprit {
-
-// The narrow side of symbols/symbolizer: one answer per request, in their order. Empty function: no symbols at all.
-using SymbolLookup = std::function<std::vector<SymbolizedFrame>(std::span<const SymbolRequest>)>;
 
 struct HandleReportOptions {
   Time after = 0;                  // ns from the start of the recording: handles made before are ignored

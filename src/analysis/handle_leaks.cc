@@ -143,6 +143,11 @@ void HandleLeaks::count_outstanding(LifeGroup& group, GroupShare& share, const H
     share.first = std::min(share.first, life.created);
     share.last = std::max(share.last, life.created);
   }
+  if (!group.series) {
+    group.series = std::make_unique<TimeSeries>();
+    group.series->extend(options_.series_start);
+  }
+  group.series->add(life.created);
   auto& examples = group.examples;
   if (examples.size() == example_count && examples.back().created <= life.created) return;
   auto place = std::upper_bound(examples.begin(), examples.end(), life,

@@ -52,6 +52,7 @@ struct LifeGroup {
   ProcessTally creating, closing;
   DurationHistogram lifetimes;                               // of closed ones
   DurationHistogram ages;                                    // of outstanding ones
+  std::unique_ptr<TimeSeries> series;                        // outstanding ones by time of creation
   std::vector<HandleLife> examples;                          // outstanding, oldest first
   std::vector<std::pair<StackId, uint64_t>> closing_stacks;  // a few of the most frequent
   std::vector<uint32_t> shares;                              // indices, one per owning process
@@ -63,6 +64,7 @@ struct LifeGroup {
 
 struct HandleLeaksOptions {
   Time window_start = INT64_MIN;  // made before: only counted
+  Time series_start = 0;          // where the series of groups begin, if nothing is earlier
   size_t keep_lives = 0;          // that many lives are kept, one by one
   bool keep_closed = false;       // closed ones, too
 };

@@ -318,7 +318,7 @@ void HandleLifetimes::give_up(HandleTable& table, ProcessId process, Time time, 
 }
 
 void HandleLifetimes::finish(Time end) {
-  end = std::max(sane(end) ? end : 0, now_);
+  end = now_ = std::max(sane(end) ? end : 0, now_);
   settle(INT64_MAX);
   for (size_t i = 0; i < tables_in_use_.size(); ++i) {
     auto table = std::move(tables_in_use_[i]);

@@ -46,7 +46,7 @@ class HandleLifetimes final : public EventSink {
   const std::vector<ProcessFacts>& processes() const { return facts_; }  // index: ProcessId
   // Of our own making: handles of unknown origin, vanished ones, what found no room.
   std::vector<Loss> losses() const;
-  Time last_event() const { return now_; }
+  Time last_event() const { return now_; }  // after finish(): the end of the recording
 
  private:
   struct PendingSnapshot {

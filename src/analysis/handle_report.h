@@ -34,11 +34,10 @@ std::string_view name_of(FoundBy found_by);  // "scan", "frame pointer", "unwind
 
 // Innermost first; inlined functions are frames of their own, before the frame they were inlined into.
 struct ReportFrame {
-  std::string function;  // demangled; empty: unknown
-  std::string file;      // as the debug information names it; empty: unknown
-  std::string module;    // path; empty: code outside any file (offset is then an absolute address)
-  uint32_t line = 0;     // 0: unknown
-  uint32_t column = 0;
+  std::string function;          // demangled; empty: unknown
+  std::string file;              // as the debug information names it; empty: unknown
+  std::string module;            // path; empty: code outside any file (offset is then an absolute address)
+  uint32_t line = 0;             // 0: unknown
   uint64_t offset = 0;           // link-time virtual address in the module (for a return address: of the return)
   uint64_t function_offset = 0;  // distance from the start of `function`; 0 for inlined frames
   FoundBy found_by = FoundBy::unwind_table;

@@ -1,19 +1,21 @@
 // Handles the user knows about and does not want to hear of: `culprit run --suppressions FILE`.
 //
-//   # comment; empty lines separate nothing
-//   [name of the suppression]        a section: one stack pattern; the name is shown with its use count
-//   type: socket                     optional: only handles of this type (glob)
-//   fun: Cache::get*                 then one line per frame, innermost first; the pattern is matched from the
-//   innermost mod: *libfoo.so*                 frame on and may end before the stack does file: *third_party/* fun:
-//   main & mod: *server         several conditions on one frame
-//   ...                              any number of frames, none too
+//   # a comment
+//   [listeners live for ever]          begins a suppression; the name is shown with its use count
+//   type: socket                       only handles of this type; may be left out
+//   fun: Server::listen*               then one line per frame, innermost first
+//   mod: *libfoo.so*
+//   ...                                any number of frames, none too
+//   fun: main & file: */server.cc      several conditions on one frame
 //
-// Globs: `*` any characters, `?` one; they must match the whole function name, module path or file path. A module
-// pattern without "/" is compared with the file name alone. Inlined frames count as frames. A frame line with a name
-// culprit cannot know (no symbols) does not match.
+// The frame lines must match from the innermost frame on, or from the blamed one on; the stack may go on after the last
+// line. Globs: `*` any characters, `?` one. They must match all of the function (with or without its parameters and
+// template arguments), module or file; a module or file pattern without "/" is compared with the file name alone.
+// Inlined functions count as frames. What is unknown (no symbols) matches no pattern.
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -24,7 +26,7 @@
 namespace culprit {
 
 struct FramePattern {
-  bool any_frames = false;             // `...`; the other fields are then empty
+  bool any_frames = false;             // `...`; the globs are then empty
   std::string function, module, file;  // globs; empty: no condition
 
   bool operator==(const FramePattern&) const = default;
@@ -40,14 +42,11 @@ struct Suppression {
 struct Suppressions {
   std::vector<Suppression> entries;
 
-  // Index of the first entry that matches.
+  // Index of the first entry that matches. The stack must have its blame assigned.
   std::optional<size_t> find(std::string_view type, const ReportStack& stack) const;
 };
 
-// Errors name the line: "line 7: …"; `where` is that number.
+// Errors name the line ("line 7: …"); `where` is its number.
 Result<Suppressions> parse_suppressions(std::string_view text);
-
-// `*` any characters, `?` one character. Linear in practice: one backtrack point.
-bool glob_matches(std::string_view pattern, std::string_view text);
 
 }  // namespace culprit

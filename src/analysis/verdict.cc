@@ -163,14 +163,17 @@ std::string rate_in_words(double per_second) {
 
 std::optional<TimeLeft> time_left(uint64_t limit, uint64_t open, double growth) {
   if (limit == 0 || growth <= 0) return {};
-  TimeLeft left{.limit = limit, .open = open, .growth = growth};
+  TimeLeft left{limit, open, growth, 0, {}};
   // RLIM_INFINITY and the like: no program lives that long.
   constexpr double a_century = 100.0 * 365 * 24 * 3600;
   left.seconds = open >= limit ? 0 : static_cast<double>(limit - open) / growth;
   if (left.seconds > a_century) return {};
+  std::string_view about = "about ";
+  std::string words = duration_in_words(left.seconds);
+  if (words.starts_with(about)) about = "";
   left.sentence = open >= limit ? fmt::format("the limit of {} is reached", with_thousands(limit))
-                                : fmt::format("at this rate the limit of {} is reached in about {}",
-                                              with_thousands(limit), duration_in_words(left.seconds));
+                                : fmt::format("at this rate the limit of {} is reached in {}{}", with_thousands(limit),
+                                              about, words);
   return left;
 }
 

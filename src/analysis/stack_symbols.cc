@@ -1,0 +1,66 @@
+#include "analysis/stack_symbols.h"
+
+#include "analysis/blame.h"
+
+namespace culprit {
+
+std::vector<Frame> StackSymbols::frames_of(StackId stack) const {
+  if (index_of(stack) >= tables_.stacks.size()) return {};
+  std::vector<Frame> frames = tables_.stacks.frames(stack, frame_limit);
+  for (Frame& frame : frames) {
+    if (index_of(frame.module) >= tables_.modules.size()) frame.module = ModuleId::none;
+  }
+  return frames;
+}
+
+void StackSymbols::prepare(std::span<const StackId> stacks) {
+  if (!lookup_) return;
+  std::vector<Frame> wanted;
+  std::vector<SymbolRequest> requests;
+  for (StackId stack : stacks) {
+    for (const Frame& frame : frames_of(stack)) {
+      if (frame.module == ModuleId::none || !known_.try_emplace(frame).second) continue;
+      wanted.push_back(frame);
+      requests.push_back({&tables_.module(frame.module), frame.offset, frame.found_by != FoundBy::registers});
+    }
+  }
+  if (requests.empty()) return;
+  std::vector<SymbolizedFrame> answers = lookup_(requests);
+  for (size_t i = 0; i < wanted.size() && i < answers.size(); ++i) known_[wanted[i]] = std::move(answers[i]);
+}
+
+ReportStack StackSymbols::report_stack(StackId stack) const {
+  ReportStack report;
+  for (const Frame& frame : frames_of(stack)) {
+    ReportFrame blank;
+    blank.module = frame.module == ModuleId::none ? "" : tables_.module(frame.module).path;
+    blank.offset = frame.offset;
+    blank.found_by = frame.found_by;
+    blank.own = is_own_module(blank.module);
+    auto found = known_.find(frame);
+    if (found == known_.end() || found->second.frames.empty()) {
+      report.frames.push_back(std::move(blank));
+      continue;
+    }
+    const SymbolizedFrame& symbols = found->second;
+    for (const SourceFrame& source : symbols.frames) {
+      ReportFrame& named = report.frames.emplace_back(blank);
+      named.function = source.function;
+      named.file = source.file;
+      named.line = source.line;
+      named.inlined = source.inlined;
+      named.quality = symbols.quality;
+      named.function_offset = source.inlined ? 0 : symbols.offset_in_symbol;
+    }
+  }
+  if (index_of(stack) < tables_.stacks.size() && stack != StackId::none) {
+    StackId rest = stack;
+    for (size_t i = 0; i < frame_limit && index_of(rest) >= StackTable::first_id; ++i)
+      rest = tables_.stacks.at(rest).caller;
+    report.truncated = rest != StackId::none;
+  }
+  assign_blame(blame_rules(), report);
+  return report;
+}
+
+}  // namespace culprit

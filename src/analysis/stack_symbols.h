@@ -1,0 +1,42 @@
+// Stacks of a trace as stacks of a report: names looked up in one batch, each address once.
+#pragma once
+
+#include <functional>
+#include <span>
+#include <unordered_map>
+#include <vector>
+
+#include "analysis/handle_report.h"
+#include "model/trace.h"
+#include "symbols/symbolizer.h"
+
+namespace culprit {
+
+// The narrow side of symbols/symbolizer: one answer per request, in their order. An empty function: no symbols at all.
+using SymbolLookup = std::function<std::vector<SymbolizedFrame>(std::span<const SymbolRequest>)>;
+
+class StackSymbols {
+ public:
+  static constexpr size_t frame_limit = 256;  // of a stack; the rest is cut off and the stack marked as truncated
+
+  // Both must outlive this.
+  StackSymbols(const TraceTables& tables, const SymbolLookup& lookup) : tables_(tables), lookup_(lookup) {}
+
+  // Looks up what is needed for these stacks and not known yet.
+  void prepare(std::span<const StackId> stacks);
+
+  // With blame assigned. Frames that were not prepared have no names.
+  ReportStack report_stack(StackId stack) const;
+
+ private:
+  struct Hash {
+    size_t operator()(const Frame& frame) const { return frame.offset * 0x9e3779b97f4a7c15 ^ index_of(frame.module); }
+  };
+  std::vector<Frame> frames_of(StackId stack) const;
+
+  const TraceTables& tables_;
+  const SymbolLookup& lookup_;
+  std::unordered_map<Frame, SymbolizedFrame, Hash> known_;
+};
+
+}  // namespace culprit
