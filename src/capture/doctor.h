@@ -7,7 +7,7 @@
 namespace culprit {
 
 struct CheckResult {
-  std::string name;     // "agent library", "clock"
+  std::string name;  // "agent library", "clock"
   bool works = false;
   std::string finding;  // one sentence: what was tried and seen
   std::string remedy;   // one sentence: what the user can do; empty when it works or nothing can be done

@@ -1,4 +1,5 @@
-// Recording a program from its launch to the end of its whole tree of processes: what `culprit run` does before it reports.
+// Recording a program from its launch to the end of its whole tree of processes: what `culprit run` does before it
+// reports.
 #pragma once
 
 #include <functional>
@@ -18,24 +19,24 @@ struct RunRequest {
 
 struct RunOutcome {
   bool started = false;
-  std::string not_started_why;   // one sentence, when not started
-  int not_started_status = 0;    // 127: no such program, 126: it cannot be executed
-  int wait_status = 0;           // of the program itself (not its children), as waitpid gives it
-  bool interrupted = false;      // the user did not wait for processes the program left behind
-  TraceInfo info;                // complete, with `ended`
+  std::string not_started_why;  // one sentence, when not started
+  int not_started_status = 0;   // 127: no such program, 126: it cannot be executed
+  int wait_status = 0;          // of the program itself (not its children), as waitpid gives it
+  bool interrupted = false;     // the user did not wait for processes the program left behind
+  TraceInfo info;               // complete, with `ended`
 };
 
 // The facts known before the first event (started = now), for whoever writes a header first.
 TraceInfo describe_run(const RunRequest& request);
 
-// Launches the command and blocks until every process of its tree has ended, daemons it left behind included; a SIGINT or
-// SIGTERM to culprit after the program itself has ended stops that wait. Everything seen goes to `sink` (definitions into
-// `tables` before the event that uses them), in order of time except for events that reached the collector more than two of
-// its rounds (at most 100 ms) late. `tick` is called about once a second, from the same thread.
+// Launches the command and blocks until every process of its tree has ended, daemons it left behind included; a SIGINT
+// or SIGTERM to culprit after the program itself has ended stops that wait. Everything seen goes to `sink` (definitions
+// into `tables` before the event that uses them), in order of time except for events that reached the collector more
+// than two of its rounds (at most 100 ms) late. `tick` is called about once a second, from the same thread.
 //
-// While it runs it owns the process's signal dispositions (restored afterwards), reaps every child process that ends, and
-// makes culprit the subreaper of its descendants. One call at a time; must be called from the main thread.
-// An Error means that nothing was launched for a reason of ours (no shared memory, agent library missing).
+// While it runs it owns the process's signal dispositions (restored afterwards), reaps every child process that ends,
+// and makes culprit the subreaper of its descendants. One call at a time; must be called from the main thread. An Error
+// means that nothing was launched for a reason of ours (no shared memory, agent library missing).
 Result<RunOutcome> record_run(const RunRequest& request, TraceTables& tables, EventSink& sink,
                               const std::function<void()>& tick = {});
 

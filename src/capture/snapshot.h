@@ -9,9 +9,9 @@
 
 namespace culprit {
 
-// Reads the whole table: number, type, name, inode. Sockets are named by /proc/PID/net, each table of which is read only when
-// there is a socket. process, reason and held of the result are the caller's to set. Handles that go or come while it reads
-// are missing or in, one by one. Errors: gone (no such process), no_access (another user's process).
+// Reads the whole table: number, type, name, inode. Sockets are named by /proc/PID/net, each table of which is read
+// only when there is a socket. process, reason and held of the result are the caller's to set. Handles that go or come
+// while it reads are missing or in, one by one. Errors: gone (no such process), no_access (another user's process).
 Result<HandleSnapshot> read_handle_table(uint32_t pid, TraceTables& tables);
 
 // Soft RLIMIT_NOFILE of a process; 0 when it cannot be read.

@@ -1,0 +1,189 @@
+#include "capture/agent_recorder.h"
+
+#include <fmt/core.h>
+#include <poll.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <algorithm>
+
+#include "base/syscall.h"
+
+namespace culprit {
+namespace {
+
+constexpr Time hold_back = 10'000'000;  // how late a record may come out of its ring and still find its place
+constexpr Time end_check_interval = 20'000'000;
+constexpr Time thread_check_interval = 500'000'000;
+
+TscClock calibrated_clock() {
+  ClockReading first = read_clock();
+  timespec pause{0, 1'000'000};
+  nanosleep(&pause, nullptr);
+  return TscClock(first, read_clock());
+}
+
+// Of a process that nobody has reaped yet: the status its parent will get (field 52 of /proc/PID/stat, counted from the
+// end).
+std::optional<int> status_of_zombie(uint32_t pid) {
+  auto text = read_whole_file(fmt::format("/proc/{}/stat", pid), 4096);
+  if (!text) return std::nullopt;
+  size_t name_end = text->rfind(')');
+  if (name_end == std::string::npos || name_end + 2 >= text->size() || (*text)[name_end + 2] != 'Z')
+    return std::nullopt;
+  size_t end = text->find_last_not_of(" \n");
+  size_t begin = text->find_last_of(' ', end);
+  if (begin == std::string::npos) return std::nullopt;
+  return atoi(text->c_str() + begin + 1);
+}
+
+}  // namespace
+
+AgentRecorder::AgentRecorder(SessionMemory memory, SessionSocket socket, TraceTables& tables, EventSink& sink)
+    : memory_(std::move(memory)),
+      socket_(std::move(socket)),
+      tables_(tables),
+      sink_(sink),
+      clock_(calibrated_clock()),
+      events_(sink),
+      book_(tables, events_, losses_),
+      files_(memory_, tables),
+      images_(memory_, tables, book_, files_, clock_),
+      calls_(tables),
+      shared_{tables,
+              events_,
+              losses_,
+              book_,
+              clock_,
+              calls_,
+              [this](WatchedProcess& process, uint32_t generation) { images_.read_mappings(process, generation); }},
+      slots_(memory_, images_, shared_, [this](WatchedProcess& process) { retire_image(process); }),
+      requests_(memory_, images_, slots_, shared_),
+      outside_(book_, requests_, losses_, tables) {
+  if (std::string why = why_clock_is_unreliable(); !why.empty()) {
+    losses_.add(LossKind::clock_unreliable, 1, ProcessId::none, why);
+  }
+}
+
+Result<std::unique_ptr<AgentRecorder>> AgentRecorder::create(const std::string& agent_library, TraceTables& tables,
+                                                             EventSink& sink, uint32_t slot_count) {
+  auto memory = SessionMemory::create(agent_library, slot_count);
+  if (!memory) return tl::unexpected<Error>(memory.error());
+  auto socket = SessionSocket::create(memory->id());
+  if (!socket) return tl::unexpected<Error>(socket.error());
+  return std::unique_ptr<AgentRecorder>(new AgentRecorder(std::move(*memory), std::move(*socket), tables, sink));
+}
+
+void AgentRecorder::launched(uint32_t pid, Time time, bool watch_from_outside, const std::string& sight_reason) {
+  WatchedProcess& process = book_.launched(pid, time);
+  if (watch_from_outside) {
+    outside_.watch(process, sight_reason);
+    requests_.snapshot(process, SnapshotReason::start, false);
+  } else {
+    process.exec_at = time;
+  }
+}
+
+void AgentRecorder::retire_image(WatchedProcess& process) {
+  slots_.free_process(process);
+  if (process.record < 0) return;
+  auto index = static_cast<uint32_t>(process.record);
+  const culprit_process& record = memory_.process(index);
+  if (load_shared(record.sites_patched) == 0 && process.said_hello) {
+    int error_number = load_shared(record.patch_error);
+    std::string why = error_number > 0 ? strerror(error_number) : "none of its places was as expected";
+    book_.set_sight(process, Sight::wrappers,
+                    fmt::format("libc could not be patched ({}): what it opens internally is not seen", why));
+  }
+  losses_.add(LossKind::thread_slots, load_shared(record.slots_refused), process.id);
+  process.record = -1;
+  memory_.free_process(index);
+}
+
+void AgentRecorder::process_ended(WatchedProcess& process) {
+  if (process.ended) return;
+  bool had_agent = process.record >= 0;
+  slots_.drain_process(process);
+  retire_image(process);
+  bool is_checked = process.exit_snapshot || !(had_agent || process.watched_from_outside);
+  if (!is_checked) losses_.add(LossKind::table_not_checked, 1, process.id, tables_.process(process.id).name);
+  outside_.note_unfollowed_exec(process);
+  book_.ended(process, monotonic_now());
+  slots_.free_process(process);
+}
+
+void AgentRecorder::ended(uint32_t pid, int wait_status) {
+  WatchedProcess* process = book_.find(pid);
+  if (process == nullptr) return;
+  process->wait_status = wait_status;
+  slots_.drain_process(*process);
+  process_ended(*process);
+}
+
+void AgentRecorder::find_ended_processes() {
+  std::vector<pollfd> watched;
+  std::vector<WatchedProcess*> processes;
+  for (WatchedProcess& process : book_.all()) {
+    if (process.ended) continue;
+    watched.push_back({process.pidfd.get(), POLLIN, 0});
+    processes.push_back(&process);
+  }
+  poll(watched.data(), watched.size(), 0);
+  for (size_t i = 0; i < watched.size(); i++) {
+    bool has_no_pidfd = watched[i].fd < 0;
+    bool is_gone = has_no_pidfd && access(fmt::format("/proc/{}", processes[i]->pid).c_str(), F_OK) != 0;
+    if ((watched[i].revents & POLLIN) == 0 && !is_gone) continue;
+    if (!processes[i]->wait_status) processes[i]->wait_status = status_of_zombie(processes[i]->pid);
+    process_ended(*processes[i]);
+  }
+}
+
+void AgentRecorder::release_events() {
+  Time now = monotonic_now();
+  book_.announce_old(now);
+  events_.release(std::min(last_round_, now - hold_back));
+  last_round_ = now;
+}
+
+bool AgentRecorder::round() {
+  memory_.beat();
+  clock_.refine(read_clock());
+  socket_.serve(memory_.fd());
+  bool did_something = slots_.drain_all() > 0;
+  did_something |= requests_.serve() > 0;
+  Time now = monotonic_now();
+  if (now - last_end_check_ >= end_check_interval) {
+    last_end_check_ = now;
+    find_ended_processes();
+  }
+  if (now - last_thread_check_ >= thread_check_interval) {
+    last_thread_check_ = now;
+    slots_.check_threads();
+  }
+  outside_.round(now);
+  release_events();
+  return did_something;
+}
+
+void AgentRecorder::sleep(std::chrono::microseconds limit) {
+  uint32_t seen = memory_.announce_sleep();
+  if (slots_.has_work()) {
+    memory_.stay_awake();
+  } else {
+    memory_.sleep(seen, limit);
+  }
+}
+
+void AgentRecorder::finish() {
+  memory_.finish();
+  slots_.drain_all();
+  uint64_t left_out = files_.tables_left_out();
+  losses_.add(LossKind::memory_limit, left_out - std::exchange(tables_left_out_, left_out), ProcessId::none,
+              "unwind tables that found no place in shared memory");
+  book_.announce_old(INT64_MAX);
+  events_.release_all();
+  hand_on_losses();
+}
+
+}  // namespace culprit

@@ -1,0 +1,76 @@
+// The collector of the agent back end: one session of shared memory, served round by round from one thread.
+#pragma once
+
+#include <chrono>
+#include <memory>
+#include <string>
+
+#include "capture/event_order.h"
+#include "capture/loss_counter.h"
+#include "capture/module_files.h"
+#include "capture/outside_watch.h"
+#include "capture/process_book.h"
+#include "capture/process_images.h"
+#include "capture/request_server.h"
+#include "capture/session_memory.h"
+#include "capture/session_socket.h"
+#include "capture/slot_set.h"
+#include "capture/tsc_clock.h"
+
+namespace culprit {
+
+class AgentRecorder {
+ public:
+  // `tables` and `sink` must outlive it. Fewer slots than CULPRIT_SLOT_COUNT are for tests.
+  static Result<std::unique_ptr<AgentRecorder>> create(const std::string& agent_library, TraceTables& tables,
+                                                       EventSink& sink, uint32_t slot_count = CULPRIT_SLOT_COUNT);
+
+  SessionMemory& memory() { return memory_; }
+  std::string environment_value() const { return memory_.environment_value(socket_.name()); }
+
+  // The program at the top of the tree. With `watch_from_outside`, no agent is expected in it; the sentence says why.
+  void launched(uint32_t pid, Time time, bool watch_from_outside, const std::string& sight_reason);
+  // How a process ended, as waitpid tells. Call it before the process is reaped, so that its pid still means it.
+  void ended(uint32_t pid, int wait_status);
+
+  // Does whatever there is to do. True: there was something.
+  bool round();
+  // Sleeps until something happens, at most `limit`.
+  void sleep(std::chrono::microseconds limit);
+  bool tree_is_alive() const { return book_.living() > 0; }
+
+  void build_likely_tables() { images_.build_likely_tables(); }
+  // Counts what was lost since the last call into the sink.
+  void hand_on_losses() { losses_.hand_on(sink_); }
+  // After the last round: no agent records anything any more, everything held back goes to the sink.
+  void finish();
+
+ private:
+  AgentRecorder(SessionMemory memory, SessionSocket socket, TraceTables& tables, EventSink& sink);
+
+  void retire_image(WatchedProcess& process);
+  void process_ended(WatchedProcess& process);
+  void find_ended_processes();
+  void release_events();
+
+  SessionMemory memory_;
+  SessionSocket socket_;
+  TraceTables& tables_;
+  EventSink& sink_;
+  TscClock clock_;
+  LossCounter losses_;
+  EventOrder events_;
+  ProcessBook book_;
+  ModuleFiles files_;
+  ProcessImages images_;
+  CallNames calls_;
+  DecoderShared shared_;
+  SlotSet slots_;
+  RequestServer requests_;
+  OutsideWatch outside_;
+  Time last_end_check_ = 0, last_thread_check_ = 0;
+  Time last_round_ = 0;
+  uint64_t tables_left_out_ = 0;
+};
+
+}  // namespace culprit

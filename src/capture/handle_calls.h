@@ -1,0 +1,26 @@
+// What a system call number says about the handle it made: facts/linux-peers.md §5b as a table.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+
+namespace culprit {
+
+struct CallDescription {
+  std::string call;       // "openat", "ioctl(TIOCGPTPEER)"; "system call 999" when unknown
+  std::string_view type;  // a handle_type; empty: the call does not tell
+  std::string name;       // "socket tcp", "eventfd"; empty: the call does not tell
+};
+
+// `extra` as wire/agent_events.h defines it for OPEN; 0 for other records.
+CallDescription describe_call(uint16_t number, uint64_t extra);
+
+// The type that a path tells, for calls of the open family: terminal, device or `otherwise`.
+std::string_view type_by_path(std::string_view path, std::string_view otherwise);
+
+// The system calls whose sites in libc and its loader the agent wants to patch.
+std::span<const uint16_t> patched_calls();
+
+}  // namespace culprit

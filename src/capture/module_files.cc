@@ -1,0 +1,112 @@
+#include "capture/module_files.h"
+
+#include <fmt/core.h>
+#include <sys/stat.h>
+
+#include "capture/elf_copy.h"
+#include "capture/handle_calls.h"
+#include "capture/patch_sites.h"
+#include "unwind/unwind_table.h"
+
+namespace culprit {
+namespace {
+
+std::string_view base_name(std::string_view path) { return path.substr(path.rfind('/') + 1); }
+
+// The process's own view of the file first: it may live in another mount namespace.
+std::string reachable_path(uint32_t pid, const MapsEntry& entry, struct stat& info) {
+  for (const std::string& path : {fmt::format("/proc/{}/root{}", pid, entry.path), entry.path,
+                                  fmt::format("/proc/{}/map_files/{:x}-{:x}", pid, entry.start, entry.end)}) {
+    if (stat(path.c_str(), &info) == 0 && info.st_ino == entry.inode) return path;
+  }
+  info = {};
+  return "";
+}
+
+template <typename Item>
+Bytes bytes_of(const std::vector<Item>& items) {
+  return std::as_bytes(std::span(items));
+}
+
+}  // namespace
+
+bool ModuleFile::is_patchable() const {
+  std::string_view name = base_name(path);
+  auto is_versioned = [&](std::string_view prefix) { return name.starts_with(prefix) && name.ends_with(".so"); };
+  return name == "libc.so.6" || name.starts_with("ld-linux-x86-64.so") || is_versioned("libc-2.") ||
+         is_versioned("ld-2.");
+}
+
+ModuleId ModuleFiles::intern(const std::string& path, const std::string& build_id) {
+  auto [place, is_new] = ids_.try_emplace({path, build_id}, id_at<ModuleId>(tables_.modules.size()));
+  if (is_new) tables_.modules.push_back({path, build_id});
+  return place->second;
+}
+
+ModuleFile& ModuleFiles::examine(const MapsEntry& entry, std::string opened_path) {
+  ModuleFile& file = files_.emplace_back();
+  file.path = entry.path;
+  file.opened_path = std::move(opened_path);
+  std::string build_id;
+  auto copy = copy_elf(file.opened_path, ElfParts::tables);
+  if (copy) {
+    if (auto elf = parse_elf(copy->bytes())) {
+      build_id = elf->build_id();
+      file.segments = elf->segments;
+      file.size = copy->size();
+    }
+  }
+  if (file.segments.empty()) file.unwind = file.sites = TableState::impossible;
+  file.id = intern(file.path, build_id);
+  return file;
+}
+
+ModuleFile* ModuleFiles::of(uint32_t pid, const MapsEntry& entry) {
+  bool is_vdso = entry.path == "[vdso]";
+  if (!is_vdso && !entry.path.starts_with("/")) return nullptr;
+  struct stat info {};
+  std::string path = is_vdso ? entry.path : reachable_path(pid, entry, info);
+  Key key{uint64_t{entry.device_major} << 32 | entry.device_minor, entry.inode, entry.path,
+          static_cast<uint64_t>(info.st_size), info.st_mtim.tv_sec * 1'000'000'000 + info.st_mtim.tv_nsec};
+  auto [place, is_new] = by_key_.try_emplace(std::move(key), nullptr);
+  if (is_new) place->second = &examine(entry, std::move(path));
+  return place->second;
+}
+
+void ModuleFiles::build_unwind(ModuleFile& file) {
+  if (file.unwind != TableState::not_built) return;
+  file.unwind = TableState::impossible;
+  auto copy = copy_elf(file.opened_path, ElfParts::tables);
+  if (!copy) return;
+  auto table = build_unwind_table(copy->bytes());
+  if (!table || table->rows.empty() || table->rows.size() > UINT32_MAX) return;
+  file.table.rows = memory_.add_table(bytes_of(table->rows));
+  file.table.far = memory_.add_table(bytes_of(table->far));
+  if (file.table.rows == 0 || (file.table.far == 0 && !table->far.empty())) {
+    tables_left_out_++;
+    file.table = {};
+    return;
+  }
+  file.table.row_count = static_cast<uint32_t>(table->rows.size());
+  file.table.far_count = static_cast<uint32_t>(table->far.size());
+  file.unwind = TableState::built;
+}
+
+void ModuleFiles::build_sites(ModuleFile& file) {
+  if (file.sites != TableState::not_built) return;
+  file.sites = TableState::impossible;
+  auto copy = copy_elf(file.opened_path, ElfParts::all_load);
+  if (!copy) return;
+  auto elf = parse_elf(copy->bytes());
+  if (!elf) return;
+  PatchSites found = find_patch_sites(*elf, patched_calls());
+  file.patches.sites = memory_.add_table(bytes_of(found.sites));
+  if (file.patches.sites == 0) {
+    tables_left_out_ += !found.sites.empty();
+    return;
+  }
+  file.patches.site_count = static_cast<uint32_t>(found.sites.size());
+  file.sites = TableState::built;
+}
+
+}  // namespace culprit

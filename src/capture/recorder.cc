@@ -1,0 +1,205 @@
+#include "capture/recorder.h"
+
+#include <fmt/core.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/utsname.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <algorithm>
+
+#include "base/syscall.h"
+#include "capture/agent_recorder.h"
+#include "capture/launch.h"
+#include "capture/program_examination.h"
+#include "capture/tree_signals.h"
+
+namespace culprit {
+namespace {
+
+using std::chrono::microseconds;
+constexpr microseconds shortest_sleep{200}, longest_sleep{20'000};
+constexpr Time tick_interval = 1'000'000'000;
+
+// pidfds of a large tree are many. The child gets the limit back that culprit was started with.
+class RaisedFileLimit {
+ public:
+  RaisedFileLimit() {
+    getrlimit(RLIMIT_NOFILE, &original_);
+    rlimit raised = original_;
+    raised.rlim_cur = std::min<rlim_t>(raised.rlim_max, 65536);
+    if (raised.rlim_cur > original_.rlim_cur) setrlimit(RLIMIT_NOFILE, &raised);
+  }
+  ~RaisedFileLimit() { restore(); }
+  void restore() const { setrlimit(RLIMIT_NOFILE, &original_); }
+
+ private:
+  rlimit original_{};
+};
+
+class Subreaper {
+ public:
+  Subreaper() {
+    prctl(PR_GET_CHILD_SUBREAPER, &original_);
+    prctl(PR_SET_CHILD_SUBREAPER, 1);
+  }
+  ~Subreaper() { prctl(PR_SET_CHILD_SUBREAPER, original_); }
+
+ private:
+  int original_ = 0;
+};
+
+std::string joined(const std::vector<std::string>& words) {
+  std::string text;
+  for (const std::string& word : words) text += (text.empty() ? "" : " ") + word;
+  return text;
+}
+
+// One recording from launch to the end of the tree.
+class Run {
+ public:
+  Run(AgentRecorder& recorder, TreeSignals& signals, pid_t program, const std::function<void()>& tick)
+      : recorder_(recorder), signals_(signals), program_(program), tick_(tick) {}
+
+  void until_the_tree_has_ended() {
+    Time next_tick = monotonic_now() + tick_interval;
+    microseconds pause = shortest_sleep;
+    for (;;) {
+      bool did_something = recorder_.round();
+      did_something |= reap();
+      if (program_ended_ && (no_children_left_ || signals_.stop_requested())) return;
+      if (monotonic_now() >= next_tick) {
+        next_tick = monotonic_now() + tick_interval;
+        recorder_.hand_on_losses();
+        if (tick_) tick_();
+      }
+      pause = did_something ? shortest_sleep : std::min(pause * 2, longest_sleep);
+      recorder_.sleep(pause);
+    }
+  }
+
+  int wait_status() const { return wait_status_; }
+  bool was_interrupted() const { return !no_children_left_; }
+
+ private:
+  // Descendants whose parents ended are ours, too.
+  bool reap() {
+    bool found = false;
+    for (;;) {
+      siginfo_t info{};
+      if (waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) != 0) {
+        no_children_left_ = errno == ECHILD;
+        return found;
+      }
+      if (info.si_pid == 0) return found;
+      found = true;
+      bool exited = info.si_code == CLD_EXITED;
+      int status = exited ? (info.si_status & 0xff) << 8 : info.si_status | (info.si_code == CLD_DUMPED ? 0x80 : 0);
+      recorder_.ended(static_cast<uint32_t>(info.si_pid), status);
+      waitpid(info.si_pid, nullptr, 0);
+      if (info.si_pid != program_) continue;
+      program_ended_ = true;
+      wait_status_ = status;
+      signals_.program_ended();
+    }
+  }
+
+  AgentRecorder& recorder_;
+  TreeSignals& signals_;
+  pid_t program_;
+  const std::function<void()>& tick_;
+  int wait_status_ = 0;
+  bool program_ended_ = false;
+  bool no_children_left_ = false;
+};
+
+RunOutcome not_started(const RunRequest& request, const Error& error) {
+  RunOutcome outcome;
+  outcome.not_started_why = error.what;
+  outcome.not_started_status = error.kind == ErrorKind::not_found ? 127 : 126;
+  outcome.info = describe_run(request);
+  outcome.info.ended = outcome.info.started;
+  return outcome;
+}
+
+Result<void> check_agent_library(const std::string& path) {
+  if (!path.starts_with("/"))
+    return fail(ErrorKind::usage, fmt::format("{}: the path of the agent library is not absolute", path));
+  if (path.find_first_of(": \t\n") != std::string::npos) {
+    return fail(ErrorKind::unsupported,
+                fmt::format("the agent library {} cannot be preloaded: its path has a space or colon; "
+                            "install culprit elsewhere",
+                            path));
+  }
+  CULPRIT_TRY(checked(fmt::format("read the agent library {}", path), [&] { return access(path.c_str(), R_OK); }));
+  return {};
+}
+
+std::string search_path() {
+  const char* path = getenv("PATH");
+  return path != nullptr ? path : "/bin:/usr/bin";
+}
+
+}  // namespace
+
+TraceInfo describe_run(const RunRequest& request) {
+  TraceInfo info;
+  utsname machine{};
+  uname(&machine);
+  timespec wall{};
+  clock_gettime(CLOCK_REALTIME, &wall);
+  info.recorded_by = "culprit 0.1.0, agent";
+  info.command = joined(request.command);
+  info.machine = fmt::format("{}, {} {} {}", machine.nodename, machine.sysname, machine.release, machine.machine);
+  info.started = monotonic_now();
+  info.wall_clock_ns = wall.tv_sec * 1'000'000'000 + wall.tv_nsec;
+  return info;
+}
+
+Result<RunOutcome> record_run(const RunRequest& request, TraceTables& tables, EventSink& sink,
+                              const std::function<void()>& tick) {
+  if (request.command.empty()) return fail(ErrorKind::usage, "no command to run was given");
+  auto program = find_program(request.command.front(), search_path());
+  if (!program) return not_started(request, program.error());
+  CULPRIT_TRY(check_agent_library(request.agent_library));
+  auto recorder = AgentRecorder::create(request.agent_library, tables, sink);
+  if (!recorder) return tl::unexpected<Error>(recorder.error());
+
+  ProgramExamination examined = examine_program(*program);
+  std::vector<std::string> environment;
+  if (examined.tolerates_preload()) {
+    environment = environment_with_agent(request.agent_library, (*recorder)->environment_value());
+  } else {
+    for (char** entry = environ; *entry != nullptr; entry++) environment.emplace_back(*entry);
+  }
+
+  RaisedFileLimit file_limit;
+  Subreaper subreaper;
+  TreeSignals signals((*recorder)->memory().header().doorbell);
+  RunOutcome outcome;
+  outcome.info = describe_run(request);
+  signals.hold();
+  auto pid = launch(*program, request.command, environment, [&] {
+    file_limit.restore();
+    signals.restore_in_child();
+  });
+  signals.program_started(pid ? *pid : 0);
+  if (!pid) return not_started(request, pid.error());
+
+  (*recorder)->launched(static_cast<uint32_t>(*pid), outcome.info.started, !examined.is_followable(),
+                        examined.sight_reason());
+  (*recorder)->build_likely_tables();
+  Run run(**recorder, signals, *pid, tick);
+  run.until_the_tree_has_ended();
+  (*recorder)->finish();
+
+  outcome.started = true;
+  outcome.wait_status = run.wait_status();
+  outcome.interrupted = run.was_interrupted();
+  outcome.info.ended = monotonic_now();
+  return outcome;
+}
+
+}  // namespace culprit

@@ -1,0 +1,112 @@
+#include "capture/request_server.h"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+
+#include "base/syscall.h"
+#include "capture/snapshot.h"
+
+namespace culprit {
+
+size_t RequestServer::serve() {
+  std::vector<SlotRequest> requests = slots_.requests();
+  for (const SlotRequest& request : requests) {
+    bool is_done = answer(request);
+    culprit_slot& slot = memory_.slot(request.slot);
+    if (load_shared(slot.pid) != request.process->pid) continue;  // freed meanwhile
+    store_shared(slot.reply_status, is_done ? 0 : 1);
+    __atomic_store_n(&slot.reply_number, request.number, __ATOMIC_SEQ_CST);
+    wake_futex(slot.reply_number);
+  }
+  return requests.size();
+}
+
+bool RequestServer::answer(const SlotRequest& request) {
+  WatchedProcess& process = *request.process;
+  switch (request.kind) {
+    case CULPRIT_REQUEST_HELLO:
+      return say_hello(process);
+    case CULPRIT_REQUEST_FORKED:
+      return true;  // it is known since its slot was recognized
+    case CULPRIT_REQUEST_RANGES:
+      return tell_ranges(process, request.argument);
+    case CULPRIT_REQUEST_STACK:
+      return tell_stack(request);
+    case CULPRIT_REQUEST_EXITING:
+      slots_.drain_process(process);
+      process.exit_snapshot = snapshot(process, SnapshotReason::exit, false);
+      return process.exit_snapshot;
+    case CULPRIT_REQUEST_UNMAPPING:
+      return forget_code(request);
+    default:
+      return false;
+  }
+}
+
+bool RequestServer::say_hello(WatchedProcess& process) {
+  if (!images_.is_genuine(process)) {
+    shared_.losses.add(LossKind::process_not_followed, 1, process.id,
+                       "a process whose id means another one here (pid namespace)");
+    return false;
+  }
+  bool is_first = !process.said_hello && process.birth.change == ProcessChange::launched;
+  process.said_hello = true;
+  process.watched_from_outside = false;
+  if (is_first) {
+    process.exec_at = 0;
+    shared_.book.refresh_name(process);
+  } else {
+    const culprit_process& record = memory_.process(static_cast<uint32_t>(process.record));
+    shared_.book.executed(process, shared_.clock.time_of(load_shared(record.begin_tsc)));
+  }
+  shared_.book.set_sight(process, Sight::agent, "");
+  process.code = CodeMap();
+  if (!images_.read_mappings(process, images_.table_generation(process))) return false;
+  images_.build_first_tables(process);
+  images_.publish(process, true);
+  return snapshot(process, is_first ? SnapshotReason::start : SnapshotReason::exec, true);
+}
+
+bool RequestServer::tell_ranges(WatchedProcess& process, uint64_t pc) {
+  bool is_read = images_.read_mappings(process, std::max(images_.table_generation(process), process.code.generation()));
+  if (!is_read) return false;
+  images_.build_table_at(process, pc);
+  images_.publish(process, false);
+  return true;
+}
+
+bool RequestServer::tell_stack(const SlotRequest& request) {
+  auto text = read_whole_file(fmt::format("/proc/{}/maps", request.process->pid));
+  if (!text) return false;
+  for (const MapsEntry& entry : parse_maps(*text)) {
+    if (request.argument < entry.start || request.argument >= entry.end) continue;
+    culprit_slot& slot = memory_.slot(request.slot);
+    store_shared(slot.reply_start, entry.start);
+    store_shared(slot.reply_end, entry.end);
+    return true;
+  }
+  return false;
+}
+
+bool RequestServer::forget_code(const SlotRequest& request) {
+  WatchedProcess& process = *request.process;
+  slots_.drain_process(process);
+  process.code.forget(request.argument, request.end, images_.table_generation(process));
+  images_.publish(process, false);
+  return true;
+}
+
+bool RequestServer::snapshot(WatchedProcess& process, SnapshotReason reason, bool held) {
+  auto table = read_handle_table(process.pid, shared_.tables);
+  if (!table) return false;
+  table->process = process.id;
+  table->reason = reason;
+  table->held = held;
+  process.last_event = std::max(process.last_event, table->end);
+  process.snapshot_cost = table->end - table->begin;
+  shared_.events.add(std::move(*table));
+  return true;
+}
+
+}  // namespace culprit

@@ -1,0 +1,91 @@
+// Turns the records of one thread's ring into model events.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <unordered_map>
+#include <vector>
+
+#include "capture/event_order.h"
+#include "capture/loss_counter.h"
+#include "capture/process_book.h"
+#include "capture/ring_reader.h"
+#include "capture/tsc_clock.h"
+
+namespace culprit {
+
+// What system calls are called, interned once.
+class CallNames {
+ public:
+  struct Entry {
+    StringId call, type, name;
+  };
+  explicit CallNames(TraceTables& tables) : tables_(tables) {}
+  const Entry& of(uint16_t number, uint64_t extra);
+
+ private:
+  TraceTables& tables_;
+  std::unordered_map<uint64_t, Entry> entries_;
+};
+
+// What all slots of a session share. Everything outlives the decoders.
+struct DecoderShared {
+  TraceTables& tables;
+  EventOrder& events;
+  LossCounter& losses;
+  ProcessBook& book;
+  const TscClock& clock;
+  CallNames& calls;
+  // Reads the mappings of a process anew as those of a generation (called when an address is not known).
+  std::function<void(WatchedProcess&, uint32_t generation)> read_mappings;
+};
+
+class SlotDecoder : public RecordSink {
+ public:
+  // `owner`: the process of the thread; `generation`: its table_generation when the slot was claimed.
+  SlotDecoder(DecoderShared& shared, WatchedProcess& owner, uint32_t tid, uint32_t generation)
+      : shared_(shared), owner_(owner), acting_(&owner), tid_(tid), generation_(generation) {}
+
+  void on_record(const culprit_record& record) override;
+  void on_string(uint32_t id, std::string_view text) override;
+
+  uint64_t take_bad_records() { return std::exchange(bad_records_, 0); }
+
+ private:
+  struct Stack {
+    StackId id = StackId::none;
+    bool truncated = false;
+  };
+  // Numbers grow while a thread lives; only the newest million are remembered (the agent gives up older ones sooner).
+  template <typename Value>
+  class Window {
+   public:
+    bool put(uint32_t index, const Value& value);
+    const Value* find(uint32_t index) const;
+
+   private:
+    uint32_t first_ = 0;
+    std::vector<Value> values_;
+  };
+
+  void add_node(const culprit_record& record);
+  void add_handle_event(const culprit_record& record, HandleAction action);
+  void note_exec(const culprit_record& record);
+  void switch_process(const culprit_record& record);
+  void begin_generation(const culprit_record& record);
+  Frame frame_at(uint64_t address, uint8_t flags);
+  Stack stack_of(uint32_t node) const;
+  StringId string_of(uint32_t id) const;
+
+  DecoderShared& shared_;
+  WatchedProcess& owner_;
+  WatchedProcess* acting_;  // differs while a vfork child runs on the thread
+  uint32_t tid_;
+  uint32_t generation_;
+  bool has_own_table_ = false;
+  Window<Stack> stacks_;
+  Window<StringId> strings_;
+  uint64_t bad_records_ = 0;
+};
+
+}  // namespace culprit
