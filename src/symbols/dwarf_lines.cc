@@ -4,7 +4,6 @@
 #include <llvm/DebugInfo/DWARF/DWARFContext.h>
 #include <llvm/DebugInfo/DWARF/DWARFDebugAranges.h>
 #include <llvm/Object/ELFObjectFile.h>
-#include <llvm/Support/raw_ostream.h>
 
 #include <filesystem>
 #include <unordered_map>
@@ -14,19 +13,6 @@
 #include "symbols/compressed_sections.h"
 #include "symbols/demangle.h"
 #include "symbols/open_regular.h"
-
-// LLVM reports what it dislikes in .dwo and .dwp files on llvm::errs(), with no handler to set. A library must not
-// print, so the linker (--wrap in CMakeLists.txt) leads every use of llvm::errs() here.
-llvm::raw_fd_ostream& errs_to_nowhere() asm("__wrap__ZN4llvm4errsEv");
-
-llvm::raw_fd_ostream& errs_to_nowhere() {
-  // Never destroyed: the destructor aborts the process on a stream that could not be opened or written.
-  static auto* nowhere = [] {
-    std::error_code ignored;
-    return new llvm::raw_fd_ostream("/dev/null", ignored);
-  }();
-  return *nowhere;
-}
 
 namespace culprit {
 namespace {
@@ -221,7 +207,9 @@ DwarfAnswer DwarfLines::lookup(uint64_t address) {
   }
 
   llvm::SmallVector<llvm::DWARFDie, 8> chain;
-  if (state_->load_functions(*unit)) unit->getInlinedChainForAddress(address, chain);
+  // LLVM does not look whether a damaged unit has any entry at all.
+  if (state_->load_functions(*unit) && unit->getNonSkeletonUnitDIE(false))
+    unit->getInlinedChainForAddress(address, chain);
   if (chain.empty()) {
     if (!frame.file.empty()) answer.frames.push_back(std::move(frame));
     return answer;

@@ -25,7 +25,7 @@ struct SplitDwarfPlaces {
   std::vector<std::string> directories;  // of .dwo files which are not at the place the debug info names
 };
 
-// Not thread-safe. Wrong DWARF gives wrong or no answers, never a crash as far as LLVM's reader holds (it is fuzzed).
+// Not thread-safe. Damaged DWARF can crash it and make it print: see DwarfWorker.
 class DwarfLines {
  public:
   // `file` must outlive the object. ErrorKind::corrupt: not ELF, or its compressed sections claim absurd sizes.

@@ -4,10 +4,11 @@
 #include <filesystem>
 #include <numeric>
 #include <optional>
+#include <thread>
 #include <unordered_map>
 
 #include "symbols/demangle.h"
-#include "symbols/dwarf_lines.h"
+#include "symbols/dwarf_worker.h"
 #include "symbols/elf_symbols.h"
 #include "symbols/symbol_store.h"
 
@@ -20,20 +21,31 @@ std::string_view without_clone_suffix(std::string_view linker_name) {
 }
 
 // One module with everything known about it. Symbol tables are sorted only when the debug info leaves something open.
+constexpr size_t worth_workers = 2000;  // below, starting one more costs more than it saves
+constexpr unsigned most_workers = 4;    // each reads the index of all units by itself
+
 class OpenedModule {
  public:
   OpenedModule(const Module& module, SymbolStore& store);
 
-  SymbolizedFrame symbolize(uint64_t address, uint64_t looked_up);
+  struct Question {
+    uint64_t address = 0;    // asked for
+    uint64_t looked_up = 0;  // within the call that returns to it
+  };
+  // Ascending questions are answered fastest. Calls `done` with the number of answers that have come.
+  std::vector<SymbolizedFrame> symbolize(std::span<const Question> questions, const std::function<void(size_t)>& done);
   ModuleSymbols used() const;
 
  private:
+  SymbolizedFrame merge(const Question& question, DwarfAnswer answer);
+  void add_worker();
+  const SymbolFile* described() const { return files_.debug != nullptr ? files_.debug.get() : files_.module.get(); }
   const SymbolFile* with_symbols() const;
   const ElfSymbols& symbols();
   std::string advice() const;
 
   FoundFiles files_;
-  std::optional<DwarfLines> lines_;
+  std::vector<DwarfWorker> workers_;
   std::optional<ElfSymbols> symbols_;
   ModuleSymbols used_;
   std::string name_;
@@ -46,23 +58,24 @@ OpenedModule::OpenedModule(const Module& module, SymbolStore& store)
       asks_servers_(store.asks_servers()) {
   if (files_.module != nullptr) used_.file = files_.module->path;
 
-  const SymbolFile* described = files_.debug != nullptr ? files_.debug.get() : files_.module.get();
-  if (described != nullptr && has_debug_info(described->elf)) {
-    SplitDwarfPlaces places;
-    for (const SymbolFile* file : {files_.module.get(), files_.debug.get()}) {
-      if (file == nullptr) continue;
-      places.packages.push_back(file->path + ".dwp");
-      places.directories.push_back(std::filesystem::path(file->path).parent_path());
-    }
-    if (auto lines = DwarfLines::open(described->elf.bytes, described->path, std::move(places))) {
-      lines_ = std::move(*lines);
-      used_.debug_file = described->path;
+  if (described() != nullptr && has_debug_info(described()->elf)) {
+    add_worker();
+    if (workers_.front().problem().empty()) {
+      used_.debug_file = described()->path;
       used_.best = SymbolQuality::debug_info;
-    } else {
-      files_.debug_problem = lines.error().what;
     }
   }
   if (used_.best == SymbolQuality::none) used_.best = symbols().quality();
+}
+
+void OpenedModule::add_worker() {
+  SplitDwarfPlaces places;
+  for (const SymbolFile* file : {files_.module.get(), files_.debug.get()}) {
+    if (file == nullptr) continue;
+    places.packages.push_back(file->path + ".dwp");
+    places.directories.push_back(std::filesystem::path(file->path).parent_path());
+  }
+  workers_.emplace_back(described()->elf.bytes, described()->path, places);
 }
 
 // A separate debug file has the full symbol table that was stripped off the module.
@@ -81,9 +94,41 @@ const ElfSymbols& OpenedModule::symbols() {
   return *symbols_;
 }
 
-SymbolizedFrame OpenedModule::symbolize(uint64_t address, uint64_t looked_up) {
+std::vector<SymbolizedFrame> OpenedModule::symbolize(std::span<const Question> questions,
+                                                     const std::function<void(size_t)>& done) {
+  if (!workers_.empty() && questions.size() >= worth_workers) {
+    while (workers_.size() < std::min(most_workers, std::thread::hardware_concurrency())) add_worker();
+  }
+  std::vector<DwarfAnswer> answers(questions.size());
+  // Each worker takes a part of its own from the first to the last, so that no two read the same compilation unit.
+  size_t part = workers_.empty() ? 0 : (questions.size() + workers_.size() - 1) / workers_.size();
+  for (size_t step = 0; step < part; step += DwarfWorker::most_addresses) {
+    std::vector<std::pair<size_t, size_t>> asked;  // the first question and their number, for each worker
+    for (size_t i = 0; i < workers_.size(); ++i) {
+      size_t first = std::min(i * part + step, questions.size());
+      size_t last = std::min({first + DwarfWorker::most_addresses, (i + 1) * part, questions.size()});
+      std::vector<uint64_t> addresses;
+      for (size_t at = first; at < last; ++at) addresses.push_back(questions[at].looked_up);
+      workers_[i].send(addresses);
+      asked.emplace_back(first, addresses.size());
+    }
+    for (size_t i = 0; i < workers_.size(); ++i) {
+      std::vector<DwarfAnswer> received = workers_[i].receive();
+      std::move(received.begin(), received.end(), answers.begin() + static_cast<ptrdiff_t>(asked[i].first));
+    }
+    done(std::min((step + DwarfWorker::most_addresses) * workers_.size(), questions.size()));
+  }
+
+  std::vector<SymbolizedFrame> results;
+  results.reserve(questions.size());
+  for (size_t i = 0; i < questions.size(); ++i) results.push_back(merge(questions[i], std::move(answers[i])));
+  return results;
+}
+
+// Debug info first; the symbol table for what it leaves open.
+SymbolizedFrame OpenedModule::merge(const Question& question, DwarfAnswer answer) {
+  auto [address, looked_up] = question;
   SymbolizedFrame result;
-  DwarfAnswer answer = lines_ ? lines_->lookup(looked_up) : DwarfAnswer{};
   if (!answer.frames.empty()) {
     result.quality = SymbolQuality::debug_info;
     result.frames = std::move(answer.frames);
@@ -119,21 +164,26 @@ std::string OpenedModule::advice() const {
 
 ModuleSymbols OpenedModule::used() const {
   ModuleSymbols used = used_;
+  std::string problem = files_.debug_problem, missing;
+  for (const DwarfWorker& worker : workers_) {
+    if (!worker.problem().empty()) problem = worker.problem();
+    if (!worker.missing_split_file().empty()) missing = worker.missing_split_file();
+  }
   auto explain = [&](const std::string& what, const std::string& remedy) {
-    used.note = name_ + ": " + what;
-    if (!files_.debug_problem.empty()) used.note += " (" + files_.debug_problem + ")";
-    used.note += remedy.empty() ? "" : ": " + remedy;
+    used.note = name_ + ": " + what + (problem.empty() ? "" : " (" + problem + ")") + ": " + remedy;
   };
-  if (lines_ && !lines_->missing_split_file().empty()) {
-    explain("the split debug info " + lines_->missing_split_file() + " is missing", "no function names from there");
-  } else if (files_.module == nullptr && files_.debug == nullptr) {
+  if (files_.module == nullptr && files_.debug == nullptr) {
     explain(files_.module_problem, "no symbols");
-  } else if (used.best == SymbolQuality::none) {
-    explain("it is stripped of all symbols", advice());
-  } else if (used.best == SymbolQuality::exported_symbol) {
-    explain("it is stripped, so that only the functions it exports have names", advice());
+  } else if (used.best == SymbolQuality::debug_info) {
+    if (!missing.empty())
+      explain("the split debug info " + missing + " is missing", "its inlined functions are not shown");
+    if (missing.empty() && !problem.empty() && !workers_.empty()) used.note = name_ + ": " + problem;
   } else if (used.best == SymbolQuality::symbol_table) {
     explain("it has no debug info, so that there are no lines", "build it with -g, " + advice());
+  } else if (used.best == SymbolQuality::exported_symbol) {
+    explain("it is stripped, so that only the functions it exports have names", advice());
+  } else {
+    explain("it is stripped of all symbols", advice());
   }
   return used;
 }
@@ -163,29 +213,40 @@ Symbolizer& Symbolizer::operator=(Symbolizer&&) noexcept = default;
 Symbolizer::~Symbolizer() = default;
 
 SymbolizedFrame Symbolizer::symbolize(const Module& module, uint64_t offset, bool is_return_address) {
-  uint64_t looked_up = is_return_address && offset != 0 ? offset - 1 : offset;
-  return state_->open(module).symbolize(offset, looked_up);
+  SymbolRequest request{.module = &module, .offset = offset, .is_return_address = is_return_address};
+  return std::move(symbolize(std::span(&request, 1)).front());
 }
 
 std::vector<SymbolizedFrame> Symbolizer::symbolize(std::span<const SymbolRequest> requests, const Progress& progress) {
-  constexpr size_t requests_per_progress = 64;
+  auto module_of = [&](size_t index) {
+    return std::pair<std::string_view, std::string_view>(requests[index].module->path,
+                                                         requests[index].module->build_id);
+  };
+  auto place_of = [&](size_t index) { return std::pair(requests[index].offset, requests[index].is_return_address); };
   std::vector<size_t> order(requests.size());
   std::iota(order.begin(), order.end(), 0);
-  auto key = [&](size_t index) {
-    const SymbolRequest& request = requests[index];
-    return std::make_tuple(std::string_view(request.module->path), std::string_view(request.module->build_id),
-                           request.offset, request.is_return_address);
-  };
-  std::sort(order.begin(), order.end(), [&](size_t left, size_t right) { return key(left) < key(right); });
+  std::sort(order.begin(), order.end(), [&](size_t left, size_t right) {
+    auto left_module = module_of(left), right_module = module_of(right);
+    return left_module != right_module ? left_module < right_module : place_of(left) < place_of(right);
+  });
 
   std::vector<SymbolizedFrame> results(requests.size());
-  for (size_t done = 0; done < order.size(); ++done) {
-    if (progress && done % requests_per_progress == 0) progress(done, order.size());
-    size_t index = order[done];
-    bool is_repeated = done > 0 && key(order[done - 1]) == key(index);
-    const SymbolRequest& request = requests[index];
-    results[index] =
-        is_repeated ? results[order[done - 1]] : symbolize(*request.module, request.offset, request.is_return_address);
+  for (size_t begin = 0, end = 0; begin < order.size(); begin = end) {
+    // From here on: order[begin, end) are of one module, equal ones beside each other.
+    std::vector<OpenedModule::Question> questions;
+    std::vector<size_t> question_of;
+    for (end = begin; end < order.size() && module_of(order[end]) == module_of(order[begin]); ++end) {
+      auto [offset, is_return_address] = place_of(order[end]);
+      if (end == begin || place_of(order[end - 1]) != place_of(order[end])) {
+        questions.push_back({.address = offset, .looked_up = is_return_address && offset != 0 ? offset - 1 : offset});
+      }
+      question_of.push_back(questions.size() - 1);
+    }
+    auto report = [&](size_t done) {
+      if (progress) progress(std::min(begin + done, end), order.size());
+    };
+    auto answers = state_->open(*requests[order[begin]].module).symbolize(questions, report);
+    for (size_t i = begin; i < end; ++i) results[order[i]] = answers[question_of[i - begin]];
   }
   if (progress) progress(order.size(), order.size());
   return results;
