@@ -6,12 +6,18 @@
 #include "agent/rules.h"
 #include "agent/stacks.h"
 #include "agent/unwind.h"
+#include "agent/wrappers.h"
 
 namespace culprit::agent {
 
 namespace {
 
 CallSite site_of(const Registers& registers) {
+  if (__builtin_expect(registers.stub_index >= first_wrapper, 0)) {
+    // A wrapper: the innermost frame to show is its caller, whose return address lies right behind the registers.
+    auto* behind = reinterpret_cast<const uint64_t*>(&registers + 1);
+    return {behind[0] - 1, behind[0], reinterpret_cast<uint64_t>(behind + 1), registers.rbp};
+  }
   const StubData& data = stub_data(registers.stub_index);
   // vfork() has taken its return address from the stack into rdi when it calls: begin with its caller.
   if (stub_call(registers.stub_index) == __NR_vfork)
@@ -144,23 +150,30 @@ uint32_t recall_call(const Registers& registers) {
 
 }  // namespace
 
+void before_call(Registers& registers, uint32_t call) {
+  const Hook* hook = find_hook(call);
+  if (hook == nullptr || hook->before == nullptr) return;
+  run_hook(registers, [&] { hook->before(registers, call); });
+}
+
+void after_call(const Registers& registers, uint32_t call) {
+  const Hook* hook = find_hook(call);
+  if (hook == nullptr || hook->after == nullptr) return;
+  run_hook(registers, [&] { hook->after(registers, call); });
+}
+
 extern "C" __attribute__((visibility("hidden"))) void culprit_before(Registers* registers) {
   uint32_t call = stub_call(registers->stub_index);
   if (call == any_call) {
     remember_call(*registers);
     call = static_cast<uint32_t>(registers->rax);
   }
-  const Hook* hook = find_hook(call);
-  if (hook == nullptr || hook->before == nullptr) return;
-  run_hook(*registers, [&] { hook->before(*registers); });
+  before_call(*registers, call);
 }
 
 extern "C" __attribute__((visibility("hidden"))) void culprit_after(Registers* registers) {
   uint32_t call = stub_call(registers->stub_index);
-  if (call == any_call) call = recall_call(*registers);
-  const Hook* hook = find_hook(call);
-  if (hook == nullptr || hook->after == nullptr) return;
-  run_hook(*registers, [&] { hook->after(*registers, call); });
+  after_call(*registers, call == any_call ? recall_call(*registers) : call);
 }
 
 }  // namespace culprit::agent

@@ -90,9 +90,7 @@ bool agent_is_reachable() {
 
 }  // namespace
 
-void before_exec(Registers& registers) {
-  uint32_t call = stub_call(registers.stub_index);
-  if (call == any_call) call = static_cast<uint32_t>(registers.rax);
+void before_exec(Registers& registers, uint32_t call) {
   bool at = call == __NR_execveat;
   uint64_t path = at ? registers.rsi : registers.rdi;
   uint64_t& environment = at ? registers.r10 : registers.rdx;

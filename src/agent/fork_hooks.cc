@@ -60,10 +60,8 @@ void after_fork_in_parent(const Registers& registers, uint32_t call, uint64_t fl
 
 }  // namespace
 
-void before_fork(Registers& registers) {
-  uint64_t flags =
-      clone_flags(registers, stub_call(registers.stub_index) == any_call ? static_cast<uint32_t>(registers.rax)
-                                                                         : stub_call(registers.stub_index));
+void before_fork(Registers& registers, uint32_t call) {
+  uint64_t flags = clone_flags(registers, call);
   if ((flags & CLONE_THREAD) != 0) return;
   thread.fork_tsc = tsc();
   thread.fork_node = stack_of(registers);

@@ -7,7 +7,7 @@
 
 namespace culprit::agent {
 
-using BeforeHook = void (*)(Registers& registers);
+using BeforeHook = void (*)(Registers& registers, uint32_t call);
 using AfterHook = void (*)(const Registers& registers, uint32_t call);  // registers.rax is the result, never negative
 
 struct Hook {
@@ -18,6 +18,10 @@ struct Hook {
 
 // The hook of a system call; null: it is of no interest.
 const Hook* find_hook(uint32_t call);
+
+// What patched calls and wrapped functions come to: runs the hook of `call`, if there is one.
+void before_call(Registers& registers, uint32_t call);
+void after_call(const Registers& registers, uint32_t call);
 
 // --- helpers for the hooks, valid only inside one (event.cc) ---
 

@@ -94,12 +94,12 @@ bool map_session(int64_t fd, uint64_t id) {
 
 }  // namespace
 
-bool take_session_from(char** environment, SessionText& text) {
+bool take_session_from(char** environment, SessionText& text, bool hide) {
   char** entry = find_variable(environment, session_variable);
   if (entry == nullptr) return false;
   const char* variable = *entry;
   const char* value = variable + sizeof session_variable - 1;
-  remove_variable(entry);
+  if (hide) remove_variable(entry);
   size_t length = length_of(variable, sizeof process.exec_variable);
   if (length >= sizeof process.exec_variable || !parse(value, text)) return false;
   memcpy(process.exec_variable, variable, length + 1);

@@ -15,8 +15,8 @@ struct SessionText {
   bool restricted = false;
 };
 
-// Takes the variable out of `environment`. False: there is none, or it is malformed.
-bool take_session_from(char** environment, SessionText& text);
+// Reads the variable and, if `hide`, takes it out of `environment`. False: there is none, or it is malformed.
+bool take_session_from(char** environment, SessionText& text, bool hide);
 // Takes the agent out of LD_PRELOAD, and LD_PRELOAD out of the environment if nothing else was in it.
 void hide_preload_from(char** environment);
 

@@ -6,6 +6,7 @@
 #include "agent/raw_syscall.h"
 #include "agent/session.h"
 #include "agent/thread.h"
+#include "agent/wrappers.h"
 
 namespace culprit::agent {
 
@@ -26,16 +27,25 @@ bool watch_for_forks() {
 
 extern "C" __attribute__((constructor, visibility("hidden"))) void culprit_start(int, char**, char** environment) {
   SessionText text;
-  if (!take_session_from(environment, text)) return;
+  if (!take_session_from(environment, text, !wrapping())) return;
   if (!open_session(text)) return;
-  hide_preload_from(environment);
+  if (!wrapping()) hide_preload_from(environment);
   if (!watch_for_forks()) {
     process.base = nullptr;
     return;
   }
   process.pid = static_cast<uint32_t>(raw_syscall(__NR_getpid));
   if (!claim_process_record(0, tsc()) || !ensure_slot()) return;
-  if (request(CULPRIT_REQUEST_HELLO, 0)) patch_libraries();
+  if (wrapping()) {
+    find_wrapped_functions();
+    process.record->flags |= CULPRIT_PROCESS_WRAPPERS;
+  }
+  if (request(CULPRIT_REQUEST_HELLO, 0) && !wrapping()) patch_libraries();
+}
+
+// Where libc is not patched, its exit is not seen; this runs at the end of exit().
+extern "C" __attribute__((destructor, visibility("hidden"))) void culprit_finish() {
+  if (wrapping() && recording() && process.record != nullptr && ensure_slot()) request(CULPRIT_REQUEST_EXITING, 0);
 }
 
 }  // namespace culprit::agent

@@ -6,7 +6,7 @@
 
 namespace culprit::agent {
 
-void before_close(Registers& registers) {
+void before_close(Registers& registers, uint32_t) {
   auto value = static_cast<int32_t>(registers.rdi);
   if (value < 0) return;
   culprit_record record = new_record(CULPRIT_RECORD_CLOSE, __NR_close);
@@ -14,7 +14,7 @@ void before_close(Registers& registers) {
   emit(registers, record);
 }
 
-void before_close_range(Registers& registers) {
+void before_close_range(Registers& registers, uint32_t) {
   constexpr uint64_t unshare_first = 2, only_close_on_exec = 4;
   auto first = static_cast<uint32_t>(registers.rdi);
   auto last = static_cast<uint32_t>(registers.rsi);
@@ -29,7 +29,7 @@ void before_close_range(Registers& registers) {
   emit(registers, record);
 }
 
-void before_unshare(Registers& registers) {
+void before_unshare(Registers& registers, uint32_t) {
   constexpr uint64_t clone_files = 0x400;
   if ((registers.rdi & clone_files) != 0) emit(registers, new_record(CULPRIT_RECORD_UNSHARE, __NR_unshare));
 }
@@ -62,28 +62,28 @@ void forget_memory(uint64_t start, uint64_t length) {
 
 }  // namespace
 
-void before_munmap(Registers& registers) { forget_memory(registers.rdi, registers.rsi); }
+void before_munmap(Registers& registers, uint32_t) { forget_memory(registers.rdi, registers.rsi); }
 
-void before_mmap(Registers& registers) {
+void before_mmap(Registers& registers, uint32_t) {
   constexpr uint64_t map_fixed = 0x10;
   if ((registers.r10 & map_fixed) != 0) forget_memory(registers.rdi, registers.rsi);
 }
 
-void before_mremap(Registers& registers) { forget_memory(registers.rdi, registers.rsi); }
+void before_mremap(Registers& registers, uint32_t) { forget_memory(registers.rdi, registers.rsi); }
 
-void before_prctl(Registers& registers) {
+void before_prctl(Registers& registers, uint32_t) {
   constexpr uint64_t pr_set_seccomp = 22;
   if (registers.rdi == pr_set_seccomp) process.restricted = true;
 }
 
-void before_seccomp(Registers& registers) {
+void before_seccomp(Registers& registers, uint32_t) {
   constexpr uint64_t get_action_available = 2;
   if (registers.rdi < get_action_available) process.restricted = true;
 }
 
-void before_thread_exit(Registers&) { close_slot(); }
+void before_thread_exit(Registers&, uint32_t) { close_slot(); }
 
-void before_process_exit(Registers& registers) {
+void before_process_exit(Registers& registers, uint32_t) {
   culprit_record record = new_record(CULPRIT_RECORD_EXIT, __NR_exit_group);
   record.value = static_cast<int32_t>(registers.rdi);
   emit(registers, record);

@@ -5,20 +5,20 @@
 
 namespace culprit::agent {
 
-void before_close(Registers& registers);
-void before_close_range(Registers& registers);
-void before_unshare(Registers& registers);
+void before_close(Registers& registers, uint32_t call);
+void before_close_range(Registers& registers, uint32_t call);
+void before_unshare(Registers& registers, uint32_t call);
 
-void before_fork(Registers& registers);  // fork, vfork, clone, clone3
+void before_fork(Registers& registers, uint32_t call);  // fork, vfork, clone, clone3
 void after_fork(const Registers& registers, uint32_t call);
-void before_exec(Registers& registers);  // execve, execveat
-void before_thread_exit(Registers& registers);
-void before_process_exit(Registers& registers);
+void before_exec(Registers& registers, uint32_t call);  // execve, execveat
+void before_thread_exit(Registers& registers, uint32_t call);
+void before_process_exit(Registers& registers, uint32_t call);
 
-void before_munmap(Registers& registers);
-void before_mmap(Registers& registers);
-void before_mremap(Registers& registers);
-void before_prctl(Registers& registers);
-void before_seccomp(Registers& registers);
+void before_munmap(Registers& registers, uint32_t call);
+void before_mmap(Registers& registers, uint32_t call);
+void before_mremap(Registers& registers, uint32_t call);
+void before_prctl(Registers& registers, uint32_t call);
+void before_seccomp(Registers& registers, uint32_t call);
 
 }  // namespace culprit::agent
