@@ -109,9 +109,10 @@ bool looks_like_elf(Bytes first_bytes);
 // ErrorKind::unsupported: ELF, but 32-bit ("a 32-bit program"), big-endian. ErrorKind::corrupt: everything else.
 Result<ElfFile> parse_elf(Bytes bytes, ElfLayout layout = ElfLayout::file);
 
-// By how much a module was moved: absolute minus link-time address, from one of its mappings (its start and its offset
-// in the file). Nothing: no PT_LOAD covers that offset.
-std::optional<uint64_t> load_bias(const std::vector<ElfSegment>& segments, uint64_t mapping_start,
-                                  uint64_t file_offset);
+// By how much a module was moved: absolute minus link-time address, from one of its mappings: its start, its offset in
+// the file, and whether it may be executed (in small files several segments share a page). Nothing: no PT_LOAD covers
+// it.
+std::optional<uint64_t> load_bias(const std::vector<ElfSegment>& segments, uint64_t mapping_start, uint64_t file_offset,
+                                  bool is_executable = true);
 
 }  // namespace culprit

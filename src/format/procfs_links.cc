@@ -102,7 +102,7 @@ FdTarget path_target(std::string_view path, uint32_t mode) {
   // A path says more than the mode where both agree on what it may be: terminals are devices, message queues are files.
   bool is_vague = by_path.empty() || by_path == device || by_path == file;
   target.type = is_vague && !by_mode.empty() ? by_mode : by_path.empty() ? file : by_path;
-  if (target.type == memfd && path.starts_with("/memfd:")) target.is_deleted = false;  // it never had a name to lose
+  if (target.type == memfd) target.is_deleted = false;  // it never had a name to lose
   return target;
 }
 
