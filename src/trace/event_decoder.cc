@@ -23,6 +23,7 @@ struct Run {
 struct Recipe {
   HandleAction action = HandleAction::open;
   bool has_other = false, has_name = false;
+  int64_t last_name = 0;
   StringId call = StringId::none, type = StringId::none;
   StackId stack = StackId::none;
 };
@@ -41,6 +42,7 @@ class EventDecoder {
   void read_section(const SectionHead& head);
   void read_rares();
   bool number_places();
+  StringId read_name(Recipe& recipe);
   void sort_places();
 
   std::optional<RareEvent> read_rare(RareKind kind, Time time, ByteReader& body);
@@ -125,7 +127,6 @@ void EventDecoder::read_section(const SectionHead& head) {
   // Every event has a byte here: a count is no more than the bytes there are.
   if (head.count > time_low.remaining()) return time_low.fail();
   HandleEvent event{.time = base_time_, .value = 0, .process = head.process, .tid = head.tid};
-  int64_t name = 0;
   for (uint32_t i = 0; i < head.count; ++i) {
     uint64_t recipe_number = recipe_column.take_uleb128();
     if (recipe_number >= recipes_.size()) return recipe_column.fail();
@@ -134,12 +135,7 @@ void EventDecoder::read_section(const SectionHead& head) {
     event.time = added(event.time, unzigzag(time_high.take_uleb128() << 8 | low));
     event.value = added(event.value, unzigzag(values.take_uleb128()));
     event.other = recipe.has_other ? added(event.value, unzigzag(column(Column::other).take_uleb128())) : -1;
-    event.name = StringId::none;
-    if (recipe.has_name) {
-      ByteReader& names = column(Column::name);
-      name = added(name, unzigzag(names.take_uleb128()));
-      event.name = look_up(numbers_.strings, static_cast<uint64_t>(name), names);
-    }
+    event.name = id_at<StringId>(recipe_number);  // until read_name, which needs it
     event.stack = recipe.stack;
     event.call = recipe.call;
     event.type = recipe.type;
@@ -222,7 +218,15 @@ void EventDecoder::read_rares() {
   }
 }
 
-// Walks the runs to give every event its number in the order of recording. False: runs and events do not match.
+StringId EventDecoder::read_name(Recipe& recipe) {
+  if (!recipe.has_name) return StringId::none;
+  ByteReader& names = column(Column::name);
+  recipe.last_name = added(recipe.last_name, unzigzag(names.take_uleb128()));
+  return look_up(numbers_.strings, static_cast<uint64_t>(recipe.last_name), names);
+}
+
+// Walks the runs to give every event its number in the order of recording, and its name, as names are told in that
+// order. False: runs and events do not match.
 bool EventDecoder::number_places() {
   struct Cursor {
     uint32_t next, end;
@@ -243,6 +247,10 @@ bool EventDecoder::number_places() {
       if (slot == no_slot) continue;
       Time time = run.section == 0 ? rare_times_[cursor.next] : block_.handles[slot].time;
       if (time < header_.first_time || time > header_.last_time) return false;
+      if (run.section != 0) {
+        HandleEvent& event = block_.handles[slot];
+        event.name = read_name(recipes_[index_of(event.name)]);
+      }
       block_.order[slot] = {time, recorded, slot};
     }
   }
@@ -286,10 +294,10 @@ std::optional<DecodedBlock> EventDecoder::decode() {
   block_.handles.reserve(std::min<size_t>(header_.event_count, column(Column::time_low).remaining()));
   for (const SectionHead& head : sections_) read_section(head);
   read_rares();
-  for (const ByteReader& column : columns_) {
-    if (!column) return std::nullopt;
-  }
-  if (!number_places()) return std::nullopt;
+  auto all_read = [&] {
+    return std::all_of(columns_.begin(), columns_.end(), [](const ByteReader& c) { return bool(c); });
+  };
+  if (!all_read() || !number_places() || !all_read()) return std::nullopt;
   sort_places();
   return std::move(block_);
 }

@@ -54,6 +54,7 @@ uint32_t EventEncoder::recipe_of(const HandleEvent& event) {
     recipe_types_.put_uleb128(definitions_.local(event.type));
     recipe_stacks_.put_zigzag(stack - last_recipe_stack_);
     last_recipe_stack_ = stack;
+    last_names_.push_back(0);
     size_ += 6;
   }
   return place->second;
@@ -65,7 +66,8 @@ void EventEncoder::add(const HandleEvent& event) {
   begin_event(event.time, index + 1);
   Section& section = sections_[index];
 
-  section.column(Column::recipe).put_uleb128(recipe_of(event));
+  uint32_t recipe = recipe_of(event);
+  section.column(Column::recipe).put_uleb128(recipe);
   // Jitter fills the low byte and nothing compresses it; apart from it, the rest is nearly always the same.
   uint64_t time = zigzag(difference(event.time, section.last_time));
   section.column(Column::time_low).put_byte(static_cast<uint8_t>(time));
@@ -74,8 +76,8 @@ void EventEncoder::add(const HandleEvent& event) {
   if (event.other != -1) section.column(Column::other).put_zigzag(difference(event.other, event.value));
   if (event.name != StringId::none) {
     int64_t name = definitions_.local(event.name);
-    section.column(Column::name).put_zigzag(name - section.last_name);
-    section.last_name = name;
+    names_.put_zigzag(name - last_names_[recipe]);
+    last_names_[recipe] = name;
   }
   section.last_time = event.time;
   section.last_value = event.value;
@@ -157,8 +159,8 @@ std::string EventEncoder::take() {
   }
   // By column, then by section: so that like lies beside like for zstd, however many threads there are.
   for (size_t column = 0; column < trace_format::column_count; ++column) {
-    if (column == static_cast<size_t>(Column::rare)) {
-      out.put_text(rare_.view());
+    if (column == static_cast<size_t>(Column::name) || column == static_cast<size_t>(Column::rare)) {
+      out.put_text(column == static_cast<size_t>(Column::name) ? names_.view() : rare_.view());
       continue;
     }
     size_t size = 0;
@@ -170,8 +172,10 @@ std::string EventEncoder::take() {
   sections_.clear();
   section_index_.clear();
   recipe_index_.clear();
-  for (ByteWriter* writer : {&recipe_flags_, &recipe_calls_, &recipe_types_, &recipe_stacks_, &rare_}) writer->clear();
+  for (ByteWriter* writer : {&recipe_flags_, &recipe_calls_, &recipe_types_, &recipe_stacks_, &names_, &rare_})
+    writer->clear();
   last_recipe_stack_ = 0;
+  last_names_.clear();
   runs_.clear();
   count_ = 0;
   size_ = 0;

@@ -38,7 +38,6 @@ class EventEncoder {
     uint32_t process = 0, tid = 0, count = 0;  // process: local number
     Time last_time = 0;
     int64_t last_value = 0;
-    int64_t last_name = 0;
     std::array<ByteWriter, trace_format::column_count> columns;
     ByteWriter& column(trace_format::Column which) { return columns[static_cast<size_t>(which)]; }
   };
@@ -69,7 +68,9 @@ class EventEncoder {
   std::unordered_map<Recipe, uint32_t, RecipeHash> recipe_index_;
   ByteWriter recipe_flags_, recipe_calls_, recipe_types_, recipe_stacks_;
   int64_t last_recipe_stack_ = 0;
-  std::vector<Run> runs_;  // section 0: rare events; 1 + i: sections_[i]
+  std::vector<int64_t> last_names_;  // by recipe: the same line mostly opens the same thing again
+  ByteWriter names_;                 // over all threads, in order of recording
+  std::vector<Run> runs_;            // section 0: rare events; 1 + i: sections_[i]
   ByteWriter rare_;
   uint32_t count_ = 0;
   Time base_time_ = 0, first_time_ = 0, last_time_ = 0;
