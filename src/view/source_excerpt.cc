@@ -50,6 +50,7 @@ SourceExcerpt read_source_excerpt(const std::string& path, uint32_t line, uint32
   for (std::string_view rest = content; !rest.empty() && number <= line + around; ++number) {
     std::string_view text = rest.substr(0, rest.find('\n'));
     rest.remove_prefix(std::min(rest.size(), text.size() + 1));
+    if (text.ends_with('\r')) text.remove_suffix(1);
     if (number >= first) excerpt.lines.push_back({number, printable(without_tabs(text)), number == line});
   }
   if (number <= line) excerpt.lines.clear();

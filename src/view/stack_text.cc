@@ -36,14 +36,18 @@ std::string_view doubt(FoundBy found_by) {
   return "";
 }
 
+constexpr size_t widest_column = 300;  // measured no further
+
 struct Columns {
   size_t function = 0, place = 0;
 };
 
-// The place keeps what it needs up to two fifths, the function gets the rest, as names of templates have no end.
-Columns share(size_t room, size_t widest_place) {
-  size_t place = std::min(widest_place, room * 2 / 5);
-  return {room - place - 2, place};
+// Where both do not fit, the place keeps what it needs up to two fifths, as names of templates have no end.
+Columns share(size_t room, Columns widest) {
+  size_t place =
+      std::max(std::min(widest.place, room * 2 / 5), room > widest.function + 2 ? room - widest.function - 2 : 0);
+  place = std::min(place, widest.place);
+  return {std::min(widest.function, room - place - 2), place};
 }
 
 // Which frames to show, in order; a run of others between two of them is told as one line.
@@ -64,6 +68,21 @@ std::vector<bool> chosen(const ReportStack& stack, size_t first, bool details) {
   return show;
 }
 
+// "app::open<int>(char const*) const" -> "app::open<int>": in a phrase the name is enough.
+std::string_view without_parameters(std::string_view function) {
+  size_t close = function.rfind(')');
+  if (close == function.npos || function.find_first_of("<:", close) != function.npos) return function;
+  size_t depth = 0;
+  for (size_t at = close + 1; at-- > 0;) {
+    if (function[at] == ')') ++depth;
+    if (function[at] == '(' && --depth == 0) {
+      std::string_view name = function.substr(0, at);
+      return name.empty() || name.ends_with("operator") ? function : name;
+    }
+  }
+  return function;
+}
+
 std::string rules_of(const ReportStack& stack, size_t from, size_t to) {
   std::map<std::string, size_t> uses;
   for (size_t at = from; at < to; ++at)
@@ -75,6 +94,9 @@ std::string rules_of(const ReportStack& stack, size_t from, size_t to) {
 
 std::string source_lines(const ReportFrame& frame, const StackTextOptions& options) {
   SourceExcerpt excerpt = read_source_excerpt(frame.file, frame.line);
+  auto blank = [](const SourceLine& line) { return line.text.find_first_not_of(' ') == line.text.npos; };
+  while (!excerpt.lines.empty() && blank(excerpt.lines.back())) excerpt.lines.pop_back();
+  while (!excerpt.lines.empty() && blank(excerpt.lines.front())) excerpt.lines.erase(excerpt.lines.begin());
   std::string text;
   size_t number_width = excerpt.lines.empty() ? 0 : fmt::formatted_size("{}", excerpt.lines.back().number);
   for (const SourceLine& line : excerpt.lines) {
@@ -99,9 +121,12 @@ class StackLines {
   StackLines(const ReportStack& stack, const StackTextOptions& options) : stack_(stack), options_(options) {
     first_ = std::min(stack.blamed.value_or(0), stack.frames.empty() ? 0 : stack.frames.size() - 1);
     show_ = chosen(stack, first_, options.details);
-    size_t widest = 0;
-    for (size_t at = 0; at < stack.frames.size(); ++at)
-      if (show_[at]) widest = std::max(widest, display_width(frame_place(stack.frames[at], 1, 120)));
+    Columns widest;
+    for (size_t at = 0; at < stack.frames.size(); ++at) {
+      if (!show_[at]) continue;
+      widest.place = std::max(widest.place, display_width(frame_place(stack.frames[at], 1, widest_column)));
+      widest.function = std::max(widest.function, display_width(frame_function(stack.frames[at], widest_column)));
+    }
     size_t margin = options.indent + lead;
     columns_ = share(options.style.columns > margin + 30 ? options.style.columns - margin : 30, widest);
   }
@@ -152,7 +177,7 @@ class StackLines {
       text_ += indented(fmt::format("{:{}}  passed over: {}", "", lead, printable(frame.skipped_by))) + "\n";
     if (is_blamed && options_.source) {
       StackTextOptions inner = options_;
-      inner.indent += lead;
+      inner.indent += 4;
       text_ += source_lines(frame, inner);
     }
   }
@@ -219,10 +244,7 @@ std::string blamed_phrase(const ReportStack& stack, size_t columns) {
   if (frame->function.empty()) return frame_place(*frame, 0, columns);
   std::string place = frame_place(*frame, 0, columns / 2);
   size_t rest = columns > display_width(place) + 3 ? columns - display_width(place) - 3 : 0;
-  // The parameters are shown where there is room, further down.
-  std::string_view name = frame->function;
-  if (size_t open = name.find('('); open != name.npos && open > 0 && name.size() > rest) name = name.substr(0, open);
-  return fmt::format("{} ({})", shown(name, std::max<size_t>(rest, 16)), place);
+  return fmt::format("{} ({})", shown(without_parameters(frame->function), std::max<size_t>(rest, 16)), place);
 }
 
 std::string stack_text(const ReportStack& stack, const StackTextOptions& options) {

@@ -87,8 +87,9 @@ std::string loss_words(const MergedLoss& loss) {
 }  // namespace
 
 std::string totals_sentence(const HandleReport& report) {
-  std::string words = fmt::format("{} made, {} closed, {} open at the end", counted(report.created, "handle"),
-                                  with_thousands(report.closed), with_thousands(report.outstanding));
+  std::string words = fmt::format("{} made in {}, {} closed, {} open at the end", counted(report.created, "handle"),
+                                  duration_in_words(report.duration), with_thousands(report.closed),
+                                  with_thousands(report.outstanding));
   if (report.inherited != 0) words += fmt::format("; {} inherited (not counted)", with_thousands(report.inherited));
   if (report.existing != 0) words += fmt::format("; {} there before the recording", with_thousands(report.existing));
   if (report.before_window != 0) words += fmt::format("; {} made before --after", with_thousands(report.before_window));
@@ -96,8 +97,7 @@ std::string totals_sentence(const HandleReport& report) {
 }
 
 std::string totals_text(const HandleReport& report, const HandleTextOptions& options) {
-  std::string text =
-      line(options.style, totals_sentence(report) + fmt::format(" ({})", duration_in_words(report.duration)));
+  std::string text = line(options.style, totals_sentence(report));
   std::string types;
   size_t rows = options.details ? report.types.size() : std::min(report.types.size(), rows_shown);
   for (size_t at = 0; at < rows; ++at)
