@@ -7,8 +7,8 @@ import sys
 
 import source_tree
 
-# Where people keep things. /proc/PID/root/ is none of these, nor is a URL, nor a home of the people in our examples.
-PRIVATE = re.compile(r"(?<![\w.})>*:/])/(?:work/\w|root/\w|home/(?!(?:user|me|you|somebody|someone|alice|bob)\b)\w)")
+# Where people keep things. /proc/PID/root/ is none of these, nor is a URL. Tests may make up whatever homes they like.
+PRIVATE = re.compile(r"(?<![\w.})>*:/])/(?:work|root|home)/\w")
 TEXT = {".md", ".txt", ".cmake", ".json", ".py", ".sh", ".yml", ".yaml", ".html", ".supp", ".rules", ".tsv", ".csv", ""}
 
 
@@ -22,7 +22,7 @@ def findings(root):
         if b"\0" in content:
             continue
         for number, line in enumerate(content.decode(errors="replace").splitlines(), 1):
-            if checkout in line or PRIVATE.search(line):
+            if checkout in line or (path.parts[0] != "tests" and PRIVATE.search(line)):
                 result.append(f"{path}:{number}: a path of one machine: {line.strip()[:100]}")
     return result
 
