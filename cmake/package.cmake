@@ -1,12 +1,11 @@
 # `./dev package`: a .deb and a .tar.gz. Program and agent lie side by side, as in the build folder, because the program
-# looks for its agent beside itself.
+# looks for its agent beside itself. (src/agent installs its libraries there.)
 if(NOT TARGET culprit OR NOT TARGET culprit_agent)
   return()
 endif()
 
 set(CULPRIT_HOME lib/culprit)
 install(TARGETS culprit RUNTIME DESTINATION ${CULPRIT_HOME})
-install(TARGETS culprit_agent LIBRARY DESTINATION ${CULPRIT_HOME})
 install(CODE "
   set(bin \"\$ENV{DESTDIR}\${CMAKE_INSTALL_PREFIX}/bin\")
   file(MAKE_DIRECTORY \"\${bin}\")
