@@ -102,9 +102,8 @@ TEST(DamagedTrace, BlocksAreReadableInIsolation) {
   size_t lines = 0;
   for (size_t i = 0; i + 1 < recording.blocks.size(); ++i) {
     std::string block = recording.bytes.substr(recording.blocks[i], recording.blocks[i + 1] - recording.blocks[i]);
-    auto trace = opened(header + block);
     std::string alone = header + block;
-    trace = opened(alone);
+    auto trace = opened(alone);
     ASSERT_TRUE(trace);
     EventLog log = replayed(**trace);
     EXPECT_TRUE(std::includes(recording.all.begin(), recording.all.end(), log.lines.begin(), log.lines.end()));
