@@ -6,8 +6,12 @@
 
 namespace culprit {
 
-// Itanium C++ and Rust names; anything else comes back unchanged. A clone suffix of the compiler stays visible:
-// "_Z3fooi.cold" -> "foo(int) [.cold]".
+// Itanium C++ and Rust names; anything else comes back unchanged, also names that would fill the memory. A clone suffix
+// of the compiler stays visible:
+// "_Z3fooi.cold" -> "foo(int) (.cold)".
 std::string demangle(std::string_view name);
+
+// Also names that may take all memory or stack: only for a process that may die of it (DwarfWorker).
+std::string demangle_unbounded(std::string_view name);
 
 }  // namespace culprit

@@ -79,7 +79,7 @@ struct FunctionName {
 
 FunctionName name_of(const llvm::DWARFDie& function) {
   if (const char* linker_name = function.getLinkageName()) {
-    std::string text = demangle(linker_name);
+    std::string text = demangle_unbounded(linker_name);
     return {.text = text, .from_linker_name = text != linker_name};
   }
   const char* name = function.getShortName();

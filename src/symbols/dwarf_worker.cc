@@ -118,6 +118,12 @@ void answer_questions(int socket, Bytes file, const std::string& path, const Spl
   ::prctl(PR_SET_DUMPABLE, 0);  // a crash here is foreseen and leaves no core file
   rlimit processor{.rlim_cur = processor_seconds, .rlim_max = processor_seconds};
   ::setrlimit(RLIMIT_CPU, &processor);
+#ifndef __SANITIZE_ADDRESS__  // whose shadow memory counts, too
+  // What LLVM makes of a unit is a few times its size; a name made to explode is stopped here.
+  rlim_t most_memory = (rlim_t{1} << 30) + 16 * file.size();
+  rlimit memory{.rlim_cur = most_memory, .rlim_max = most_memory};
+  ::setrlimit(RLIMIT_DATA, &memory);
+#endif
   // LLVM reports what it dislikes in .dwo and .dwp files on stderr, with no handler to set. 0 and 1 are led away, too,
   // as it would else open other files under these numbers.
   int nowhere = ::open("/dev/null", O_RDWR | O_CLOEXEC);
