@@ -297,8 +297,8 @@ void for_each_far_jump(Bytes code, uint64_t address, Function visit) {
     visit(address + distance_at + sizeof distance + static_cast<uint64_t>(int64_t{distance}));
   };
   auto for_each_byte = [&](int wanted, auto found) {
-    for (size_t i = 0; i + jump_size < code.size(); ++i) {
-      const void* at = std::memchr(code.data() + i, wanted, code.size() - jump_size - i);
+    for (size_t i = 0; i + jump_size <= code.size(); ++i) {
+      const void* at = std::memchr(code.data() + i, wanted, code.size() - jump_size + 1 - i);
       if (at == nullptr) return;
       i = static_cast<size_t>(static_cast<const std::byte*>(at) - code.data());
       found(i);

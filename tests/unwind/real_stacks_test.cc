@@ -1,0 +1,185 @@
+// The tables of the modules this test runs in, walked by the few lines that wire/unwind_rows.h implies, against glibc's
+// backtrace().
+#include <execinfo.h>
+#include <gmock/gmock.h>
+#include <link.h>
+#include <signal.h>
+#include <ucontext.h>
+
+#include <cstdlib>
+
+#include "base/mapping.h"
+#include "unwind/unwind_table.h"
+
+namespace culprit {
+namespace {
+
+struct Module {
+  uint64_t start, end, bias;
+  UnwindTable table;
+};
+
+int add_module(dl_phdr_info* info, size_t, void* modules) {
+  std::string path = info->dlpi_name[0] == 0 ? "/proc/self/exe" : info->dlpi_name;
+  auto file = Mapping::of_file(path);
+  if (!file) return 0;  // the vdso
+  auto table = build_unwind_table(file->bytes());
+  for (int i = 0; table && i < info->dlpi_phnum; ++i) {
+    const ElfW(Phdr)& header = info->dlpi_phdr[i];
+    if (header.p_type != PT_LOAD || (header.p_flags & PF_X) == 0) continue;
+    uint64_t start = info->dlpi_addr + header.p_vaddr;
+    static_cast<std::vector<Module>*>(modules)->push_back({start, start + header.p_memsz, info->dlpi_addr, *table});
+  }
+  return 0;
+}
+
+const std::vector<Module>& modules() {
+  static const std::vector<Module> all = [] {
+    std::vector<Module> found;
+    dl_iterate_phdr(add_module, &found);
+    return found;
+  }();
+  return all;
+}
+
+struct Registers {
+  uint64_t pc, sp, rbp;
+};
+
+__attribute__((no_sanitize("address", "undefined"))) uint64_t word_at(uint64_t address) {
+  return *reinterpret_cast<const uint64_t*>(address);
+}
+
+// One frame outwards. False: the walk ends. `is_exact`: pc is not a return address.
+bool step(Registers& registers, bool& is_exact) {
+  uint64_t pc = is_exact ? registers.pc : registers.pc - 1;
+  auto module = std::ranges::find_if(modules(), [&](const Module& each) { return pc >= each.start && pc < each.end; });
+  if (module == modules().end()) return false;
+  const culprit_unwind_row* row = find_row(module->table.rows, pc - module->bias);
+  if (row == nullptr) return false;
+  uint64_t slots = CULPRIT_ROW_SLOTS(*row), cfa = 0;
+  is_exact = false;
+  switch (CULPRIT_ROW_KIND(*row)) {
+    case CULPRIT_ROW_RSP:
+      cfa = registers.sp + 8 * slots;
+      break;
+    case CULPRIT_ROW_RBP:
+      cfa = registers.rbp + 8 * slots;
+      break;
+    case CULPRIT_ROW_PLT:
+      cfa = registers.sp + 8 + ((registers.pc & 15) >= slots ? 8 : 0);
+      break;
+    case CULPRIT_ROW_RBP_DEREF:
+      cfa = word_at(registers.rbp - 8 * slots);
+      break;
+    case CULPRIT_ROW_FAR:
+      cfa = registers.sp + 8 * uint64_t{module->table.far.at(slots)};
+      break;
+    case CULPRIT_ROW_SIGNAL: {
+      const auto* context = reinterpret_cast<const ucontext_t*>(registers.sp);
+      const greg_t* values = context->uc_mcontext.gregs;
+      registers = {static_cast<uint64_t>(values[REG_RIP]), static_cast<uint64_t>(values[REG_RSP]),
+                   static_cast<uint64_t>(values[REG_RBP])};
+      is_exact = true;
+      return true;
+    }
+    default:
+      return false;
+  }
+  if (row->rbp == CULPRIT_RBP_AT_RBP)
+    registers.rbp = word_at(registers.rbp);
+  else if (row->rbp != 0 && row->rbp != CULPRIT_RBP_UNKNOWN)
+    registers.rbp = word_at(cfa + 8 * static_cast<uint64_t>(int64_t{row->rbp}));
+  registers.pc = word_at(cfa - 8);
+  registers.sp = cfa;
+  return registers.pc != 0;
+}
+
+struct Stacks {
+  std::vector<uint64_t> ours, theirs;  // without the frame that asked
+};
+Stacks stacks;
+
+__attribute__((noinline)) void take_stacks() {
+  Registers registers{};
+  asm volatile("lea 0(%%rip), %0\n\tmov %%rsp, %1\n\tmov %%rbp, %2"
+               : "=r"(registers.pc), "=r"(registers.sp), "=r"(registers.rbp));
+  stacks = {};
+  void* addresses[200];
+  int count = backtrace(addresses, 200);
+  for (int i = 1; i < count; ++i) stacks.theirs.push_back(reinterpret_cast<uint64_t>(addresses[i]));
+  bool is_exact = true;
+  while (stacks.ours.size() < 200 && step(registers, is_exact)) stacks.ours.push_back(registers.pc);
+}
+
+class RealStacks : public ::testing::Test {
+ protected:
+  void SetUp() override { modules(); }
+  void TearDown() override {
+    EXPECT_GT(stacks.ours.size(), 5u);
+    EXPECT_EQ(stacks.ours, stacks.theirs);
+    stacks = {};
+  }
+};
+
+TEST_F(RealStacks, AgreeInAPlainFunction) { take_stacks(); }
+
+__attribute__((noinline)) int recurse(int depth) {
+  if (depth == 0) return take_stacks(), 1;
+  return recurse(depth - 1) + depth;
+}
+TEST_F(RealStacks, AgreeInRecursion) { EXPECT_GT(recurse(40), 0); }
+
+__attribute__((noinline)) void with_variable_array(size_t size) {
+  auto* array = static_cast<volatile char*>(__builtin_alloca(size));
+  array[0] = 1;
+  take_stacks();
+  array[size - 1] = 2;
+}
+TEST_F(RealStacks, AgreeBelowAlloca) { with_variable_array(1000); }
+
+__attribute__((noinline)) void with_realigned_stack(size_t size) {
+  alignas(64) volatile char aligned[256];
+  auto* array = static_cast<volatile char*>(__builtin_alloca(size));
+  aligned[3] = 1;
+  array[0] = aligned[3];
+  take_stacks();
+  array[1] = aligned[3];
+}
+TEST_F(RealStacks, AgreeInAFunctionThatRealignsItsStack) { with_realigned_stack(100); }
+
+__attribute__((noinline)) void with_large_frame() {
+  volatile char large[200000];
+  large[0] = 1;
+  take_stacks();
+  large[sizeof large - 1] = 2;
+}
+TEST_F(RealStacks, AgreeInAVeryLargeFrame) { with_large_frame(); }
+
+TEST_F(RealStacks, AgreeInACallbackOfLibc) {
+  int numbers[] = {3, 1, 2};
+  qsort(numbers, 3, sizeof numbers[0], [](const void* left, const void* right) {
+    if (stacks.ours.empty()) take_stacks();
+    return *static_cast<const int*>(left) - *static_cast<const int*>(right);
+  });
+}
+
+TEST_F(RealStacks, AgreeInASignalHandler) {
+  struct sigaction action {
+  }, previous{};
+  action.sa_handler = [](int) { take_stacks(); };
+  sigaction(SIGUSR2, &action, &previous);
+  raise(SIGUSR2);
+  sigaction(SIGUSR2, &previous, nullptr);
+}
+
+TEST_F(RealStacks, AgreeInACatchBlock) {
+  try {
+    throw 1;
+  } catch (int) {
+    take_stacks();
+  }
+}
+
+}  // namespace
+}  // namespace culprit
