@@ -64,9 +64,9 @@ void classify(Instruction& instruction) {
   if (code.empty()) return;
   auto opcode = static_cast<uint8_t>(code[0]);
   code = code.subspan(1);
-  // capstone 4.0 does not always name the register that `mov $imm,%r8d` writes; the encoding does.
+  // What the encoding says; capstone 4.0 names the wrong register for `mov $imm,%r8d`.
   auto destination = [&](uint8_t reg) {
-    instruction.written = static_cast<uint16_t>(instruction.written | 1u << reg);
+    instruction.written = static_cast<uint16_t>(1u << reg);
     return reg != machine_rsp;
   };
   if ((opcode & 0xf8) == 0xb8 && (rex & 8) == 0 && code.size() == 4) {  // mov $imm32,%r32
