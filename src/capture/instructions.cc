@@ -64,7 +64,7 @@ void classify(Instruction& instruction) {
   if (code.empty()) return;
   auto opcode = static_cast<uint8_t>(code[0]);
   code = code.subspan(1);
-  // What the encoding says; capstone 4.0 names the wrong register for `mov $imm,%r8d`.
+  // The encodings below write this register and nothing else.
   auto destination = [&](uint8_t reg) {
     instruction.written = static_cast<uint16_t>(1u << reg);
     return reg != machine_rsp;

@@ -52,6 +52,8 @@ bool is_worth_reading(Bytes code, const std::vector<bool>& wanted) {
     if (found == nullptr) return false;
     at = static_cast<size_t>(static_cast<const std::byte*>(found) - begin);
     if (at < mov_size || code[at - mov_size] != mov_to_eax) return true;
+    bool has_prefix = at > mov_size && (code[at - mov_size - 1] & std::byte{0xf0}) == std::byte{0x40};
+    if (has_prefix) return true;  // perhaps `mov $imm,%r8d`
     auto number = ByteReader(code, at - mov_size + 1).take<uint32_t>();
     if (number > UINT16_MAX || wanted[number]) return true;
   }
