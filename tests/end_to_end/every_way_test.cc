@@ -118,7 +118,8 @@ TEST_F(EveryWay, EndsWithTheTableThatProcFdShows) {
 TEST_F(EveryWay, KnowsTheInodeOfEachHandle) {
   for (const auto& [value, handle] : open_) {
     auto real = truth_.table.find(value);
-    if (real == truth_.table.end()) continue;
+    // All anonymous inodes of a machine are one: its number says nothing.
+    if (real == truth_.table.end() || real->second.link.starts_with("anon_inode:")) continue;
     EXPECT_EQ(handle.at("inode").get<uint64_t>(), real->second.inode) << value << " " << real->second.link;
   }
 }

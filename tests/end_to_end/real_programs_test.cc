@@ -121,8 +121,8 @@ TEST_F(RealPrograms, Nginx) {
                  (folder_ / "pid") + ";\nevents { worker_connections 128; }\nhttp { access_log off; " +
                  "client_body_temp_path " + (folder_ / "b") + "; proxy_temp_path " + (folder_ / "p") +
                  "; fastcgi_temp_path " + (folder_ / "f") + "; uwsgi_temp_path " + (folder_ / "u") +
-                 "; scgi_temp_path " + (folder_ / "s") + ";\nserver { listen unix:" + (folder_ / "socket") +
-                 "; root " + folder_.path() + "; } }\n");
+                 "; scgi_temp_path " + (folder_ / "s") + ";\nserver { listen unix:" + (folder_ / "socket") + "; root " +
+                 folder_.path() + "; } }\n");
   ASSERT_EQ(::chmod(folder_.path().c_str(), 0755), 0);
   Running server(under_culprit({"--json", "--all", "--report", folder_ / "report.json"},
                                {nginx, "-p", folder_.path(), "-c", folder_ / "nginx.conf"}));

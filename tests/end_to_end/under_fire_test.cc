@@ -80,7 +80,8 @@ TEST(SignalStorm, LosesNothingAndCrossesNothing) {
   int functions = 0;
   while (lines >> word >> function >> created >> closed) {
     functions++;
-    Made seen = made_under(watched.report, function);
+    // The handler often interrupts open_in_main, which is then on its stack, too.
+    Made seen = made_under(watched.report, function, function == "open_in_main" ? "open_in_handler" : "");
     EXPECT_LE(distance(seen.created, created), lost) << function << ": created " << seen.created << " of " << created;
     EXPECT_LE(distance(seen.closed, closed), lost) << function << ": closed " << seen.closed << " of " << closed;
   }

@@ -248,15 +248,16 @@ Watched watch(const Words& command, const RunOptions& options, const Words& culp
 }
 
 bool on_stack(const Json& stack, std::string_view function) {
+  if (function.empty()) return false;
   return std::ranges::any_of(stack, [&](const Json& frame) {
     return without_parameters(frame.at("function").get_ref<const std::string&>()) == function;
   });
 }
 
-Made made_under(const Json& report, std::string_view function) {
+Made made_under(const Json& report, std::string_view function, std::string_view but_not) {
   Made sum;
   for (const Json& group : report.value("groups", Json::array())) {
-    if (!on_stack(group.at("stack"), function)) continue;
+    if (!on_stack(group.at("stack"), function) || on_stack(group.at("stack"), but_not)) continue;
     sum.created += group.at("created").get<uint64_t>();
     sum.closed += group.at("closed").get<uint64_t>();
     sum.outstanding += group.at("count").get<uint64_t>();

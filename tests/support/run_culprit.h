@@ -6,6 +6,7 @@
 
 #include <chrono>
 #include <functional>
+#include <map>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <string_view>
@@ -97,7 +98,8 @@ struct Made {
   uint64_t created = 0, closed = 0, outstanding = 0;
   bool operator==(const Made&) const = default;
 };
-Made made_under(const Json& report, std::string_view function);
+// Of the groups with `function` on their stack, and without `but_not`.
+Made made_under(const Json& report, std::string_view function, std::string_view but_not = "");
 uint64_t loss(const Json& report, std::string_view kind);
 uint64_t partial_losses(const Json& report);  // sum of those which make a result inexact
 // The handles of `pid` that nothing in the program closed, by value.
