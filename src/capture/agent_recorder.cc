@@ -178,6 +178,7 @@ void AgentRecorder::sleep(std::chrono::microseconds limit) {
 void AgentRecorder::finish() {
   memory_.finish();
   slots_.drain_all();
+  find_ended_processes();  // those that ended since the last look
   uint64_t left_out = files_.tables_left_out();
   losses_.add(LossKind::memory_limit, left_out - std::exchange(tables_left_out_, left_out), ProcessId::none,
               "unwind tables that found no place in shared memory");

@@ -249,6 +249,7 @@ TEST_F(AgentRecorderTest, AForkedProcessIsTheChildOfItsParent) {
     agent.request(slot, CULPRIT_REQUEST_EXITING);
   });
   ASSERT_EQ(events_.changes(ProcessChange::forked), 1u);
+  EXPECT_EQ(events_.changes(ProcessChange::exited) + events_.changes(ProcessChange::killed), 2u);
   ASSERT_EQ(events_.handles.size(), 1u);
   ProcessId child = events_.handles[0].process;
   EXPECT_EQ(index_of(events_.tables.process(child).parent), 1u);
