@@ -78,6 +78,12 @@ Result<Invocation> parse_invocation(const std::vector<std::string>& words) {
   if (std::ranges::any_of(split.own, is_help))
     return Invocation{find_command("help"), Arguments{{std::string(command.name)}, {}}};
 
+  for (const std::string& word : split.own) {
+    const OptionRow* option = find_option(command, std::string_view(word).substr(0, word.find('=')));
+    if (word.find('=') != word.npos && option != nullptr && option->kind == ValueKind::none)
+      return tl::unexpected<Error>(usage_error(command, fmt::format("{} takes no value", option->name)));
+  }
+
   CLI::App app;
   app.set_help_flag();
   app.allow_extras();
