@@ -99,6 +99,7 @@ void DurationHistogram::add(Time duration) {
 }
 
 Time DurationHistogram::quantile(double share) const {
+  if (share >= 1) return longest_;
   const auto wanted = static_cast<uint64_t>(std::ceil(share * static_cast<double>(count_)));
   uint64_t below = 0;
   for (size_t i = 0; i < counts_.size(); ++i) {

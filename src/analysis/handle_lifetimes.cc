@@ -148,7 +148,9 @@ void HandleLifetimes::release_held_back() {
 
 void HandleLifetimes::closed(HandleTable& table, const HandleEvent& event) {
   if (held_back_ && closes_held_back(table, event)) return;
-  Slot* slot = table.find(event.value);
+  // Of a process whose fork is not known yet, such a close must be remembered: it ended what the fork copied.
+  const bool origin_pending = facts_[index_of(event.process)].parent == ProcessId::none && !table.has_baseline;
+  Slot* slot = origin_pending ? table.slot(event.value) : table.find(event.value);
   if (!slot || slot->state == SlotState::empty) {
     ++facts_[index_of(event.process)].failed_closes;
     if (slot) slot->last_change = event.time;

@@ -116,11 +116,11 @@ TEST_F(HandleLifetimesTest, AForkCopiesWhatIsOpenWithItsObjectAndCreator) {
       .close(4, child, 3)
       .exit(5, child)
       .ends(10);
-  EXPECT_THAT(words(), ElementsAre("3 inherit..close", "3 open..still open"));
-  EXPECT_EQ(lives.lives[0].object, lives.lives[1].object);
-  EXPECT_EQ(lives.lives[0].creating, p);
-  EXPECT_EQ(lives.lives[0].owning, child);
-  EXPECT_EQ(lives.lives[0].created, trace.ms(3));
+  EXPECT_THAT(words(), ElementsAre("4 open..close", "3 inherit..close", "3 open..still open"));
+  EXPECT_EQ(lives.lives[1].object, lives.lives[2].object);
+  EXPECT_EQ(lives.lives[1].creating, p);
+  EXPECT_EQ(lives.lives[1].owning, child);
+  EXPECT_EQ(lives.lives[1].created, trace.ms(3));
   EXPECT_EQ(facts(child).inherited, 1);
 }
 
