@@ -38,7 +38,9 @@ Ending complain(const Streams& streams, std::string_view what) {
 }
 
 Ending complain(const Streams& streams, const Error& error) {
-  if (!error.where) return complain(streams, error.what);
+  // Most sentences about bytes name the offset themselves.
+  if (error.where.value_or(0) == 0 || error.what.find("offset") != error.what.npos)
+    return complain(streams, error.what);
   return complain(streams, fmt::format("{} (at offset {:#x})", error.what, *error.where));
 }
 

@@ -50,21 +50,29 @@ Columns share(size_t room, Columns widest) {
   return {std::min(widest.function, room - place - 2), place};
 }
 
+// What lies outside of main or of a thread's own first function (the program's start, libc's caller of main) interests
+// nobody. Returns one past the last frame worth showing.
+size_t interesting_end(const ReportStack& stack, size_t first) {
+  size_t end = first + 1;
+  for (size_t at = first; at < stack.frames.size(); ++at) {
+    const ReportFrame& frame = stack.frames[at];
+    if (frame.function == "main" || frame.function.starts_with("main(")) return at + 1;
+    if (frame.own && frame.skipped_by.empty() && frame.function != "_start") end = at + 1;
+  }
+  return end;
+}
+
 // Which frames to show, in order; a run of others between two of them is told as one line.
 std::vector<bool> chosen(const ReportStack& stack, size_t first, bool details) {
   std::vector<bool> show(stack.frames.size(), details);
-  if (details) return show;
-  size_t shown_so_far = 0;
-  for (size_t at = first; at < stack.frames.size(); ++at) {
+  if (details || stack.frames.empty()) return show;
+  size_t shown_so_far = 0, end = interesting_end(stack, first);
+  for (size_t at = first; at < end; ++at) {
     bool wanted = at == first || stack.frames[at].skipped_by.empty();
     if (wanted && shown_so_far <= callers_shown) show[at] = true, ++shown_so_far;
   }
   // Where the thread began is worth a line, however deep the stack.
-  for (size_t at = stack.frames.size(); at-- > first;) {
-    if (!stack.frames[at].skipped_by.empty()) continue;
-    show[at] = true;
-    break;
-  }
+  show[end - 1] = true;
   return show;
 }
 
@@ -104,10 +112,12 @@ std::string source_lines(const ReportFrame& frame, const StackTextOptions& optio
     size_t room = options.style.columns > used + 20 ? options.style.columns - used : 20;
     std::string body = line.text;
     // Cut at the right, not in the middle: the beginning of a line says what it does.
-    while (display_width(body) > room) {
-      body.pop_back();
+    bool cut = display_width(body) > room;
+    while (display_width(body) + (cut ? 1 : 0) > room) {
       while (!body.empty() && (static_cast<unsigned char>(body.back()) & 0xc0) == 0x80) body.pop_back();
+      body.pop_back();
     }
+    if (cut) body += "…";
     std::string row = fmt::format("{} {:>{}}  {}", line.blamed ? '>' : ' ', line.number, number_width, body);
     row.erase(row.find_last_not_of(' ') + 1);
     text +=
@@ -141,7 +151,6 @@ class StackLines {
         ++skipped_;
       }
     }
-    // What lies outside of the outermost frame shown (thread start, libc's caller of main) is of no interest.
     if (stack_.truncated) text_ += indented("… the outer end of the stack is missing") + "\n";
     print_why();
     return text_;
