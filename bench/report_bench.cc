@@ -7,6 +7,7 @@
 
 #include <cstdlib>
 #include <filesystem>
+#include <queue>
 #include <random>
 
 #include "analysis/build_handle_report.h"
@@ -42,23 +43,27 @@ bool record(const std::string& path) {
   Time now = info.started;
   std::vector<std::vector<int64_t>> open(process_count + 1);
   std::vector<int64_t> next(process_count + 1, 3);
-  for (uint32_t p = 1; p <= process_count; ++p) (*writer)->on_process({.time = now, .process = id_at<ProcessId>(p)});
+  // The kernel gives the lowest free number.
+  std::vector<std::priority_queue<int64_t, std::vector<int64_t>, std::greater<>>> free(process_count + 1);
+  uint32_t p = 1;
+  for (uint32_t i = 1; i <= process_count; ++i) (*writer)->on_process({.time = now, .process = id_at<ProcessId>(i)});
   for (int64_t i = 0; i < events; ++i) {
     now += 200 + static_cast<Time>(random() % 400);
-    const uint32_t p = 1 + static_cast<uint32_t>(random() % process_count);
+    if (random() % 8 == 0) p = 1 + static_cast<uint32_t>(random() % process_count);
     const bool full = open[p].size() >= 200;
     HandleEvent event{
         .time = now, .process = id_at<ProcessId>(p), .tid = 100 + p, .stack = stacks[random() % stack_count]};
     if (!full && (open[p].empty() || random() % 2)) {
-      event.value = next[p]++;
+      event.value = free[p].empty() ? next[p]++ : free[p].top();
+      if (!free[p].empty()) free[p].pop();
       event.call = call;
       event.type = type;
-      if (next[p] > 4000) next[p] = 3;
       if (random() % 1000 != 0) open[p].push_back(event.value);
     } else {
       std::swap(open[p][random() % open[p].size()], open[p].back());
       event.value = open[p].back();
       open[p].pop_back();
+      free[p].push(event.value);
       event.call = close;
       event.action = HandleAction::close;
     }

@@ -65,8 +65,13 @@ LifeGroup& HandleLeaks::group_for(const HandleLife& life) {
 }
 
 GroupShare& HandleLeaks::share_for(LifeGroup& group, uint32_t group_index, const HandleLife& life) {
+  // Nearly all groups belong to a few processes: only large ones need the map.
   if (group.last_share != LifeGroup::none && shares_[group.last_share].process == life.owning) {
     return shares_[group.last_share];
+  }
+  const size_t few = std::min(group.shares.size(), group.first_processes.size());
+  for (size_t i = 0; i < few; ++i) {
+    if (group.first_processes[i] == life.owning) return shares_[group.last_share = group.shares[i]];
   }
   const uint64_t key = uint64_t{group_index} << 32 | index_of(life.owning);
   auto [place, is_new] = share_index_.try_emplace(key, static_cast<uint32_t>(shares_.size()));
@@ -74,6 +79,7 @@ GroupShare& HandleLeaks::share_for(LifeGroup& group, uint32_t group_index, const
     GroupShare& share = shares_.emplace_back();
     share.group = group_index;
     share.process = life.owning;
+    if (group.shares.size() < group.first_processes.size()) group.first_processes[group.shares.size()] = life.owning;
     group.shares.push_back(place->second);
   }
   group.last_share = place->second;
@@ -101,7 +107,11 @@ void HandleLeaks::on_life(const HandleLife& life) {
   group.last = std::max(group.last, life.created);
   group.creating.add(life.creating);
   if (group.shown_type == StringId::none || life.type != life.call_type) group.shown_type = life.type;
-  Totals& totals = types_[life.type];
+  if (!last_totals_ || last_type_ != life.type) {
+    last_type_ = life.type;
+    last_totals_ = &types_[life.type];
+  }
+  Totals& totals = *last_totals_;
   ++totals.created;
   if (left_open(life.how_closed)) {
     ++totals.outstanding;

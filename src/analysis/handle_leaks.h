@@ -1,6 +1,7 @@
 // Groups lives of handles by (type, creating stack) and counts, as they stream by.
 #pragma once
 
+#include <array>
 #include <memory>
 #include <unordered_map>
 #include <vector>
@@ -56,6 +57,7 @@ struct LifeGroup {
   std::vector<HandleLife> examples;                          // outstanding, oldest first
   std::vector<std::pair<StackId, uint64_t>> closing_stacks;  // a few of the most frequent
   std::vector<uint32_t> shares;                              // indices, one per owning process
+  std::array<ProcessId, 8> first_processes{};                // of the first shares, for a quick search
 
   uint64_t created() const;
   uint64_t closed() const;       // by close, replaced, exec, or vanished
@@ -108,6 +110,8 @@ class HandleLeaks final : public HandleLifeSink {
   std::vector<uint32_t> by_stack_;  // index: StackId -> first group
   std::unordered_map<uint64_t, uint32_t> share_index_;
   std::unordered_map<StringId, Totals> types_;
+  StringId last_type_ = StringId::none;
+  Totals* last_totals_ = nullptr;  // of last_type_; nodes of the map stay where they are
   std::vector<HandleLife> unknown_, lives_;
   uint64_t lives_left_out_ = 0;
 };
