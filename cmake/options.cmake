@@ -19,7 +19,7 @@ add_library(culprit_options INTERFACE)
 target_compile_options(culprit_options INTERFACE -Wall -Wextra -Werror -Wno-missing-field-initializers
                                                  -ffunction-sections -fdata-sections)
 # GCC 12 sees overlapping copies in std::string::insert where there are none (its bug 105651).
-target_compile_options(culprit_options INTERFACE $<$<COMPILE_LANG_AND_ID:CXX,GNU>:-Wno-restrict>)
+target_compile_options(culprit_options INTERFACE $<$<COMPILE_LANG_AND_ID:CXX,GNU>:-Wno-restrict -Wno-maybe-uninitialized>)
 # Most of LLVM is never called.
 target_link_options(culprit_options INTERFACE -Wl,--gc-sections)
 target_compile_definitions(culprit_options INTERFACE _GNU_SOURCE)

@@ -55,7 +55,7 @@ void forget_nodes(CallTree& tree) {
   memset(tree.last_children, 0, tree.capacity * sizeof(LastChild));
   tree.first_id = tree.next_id;
   tree.node_count = 0;
-  tree.frame_count = 0;
+  tree.last.count = 0;
 }
 
 // Roots are shared by all trees: they have places of their own in front of the ids.
@@ -99,8 +99,8 @@ uint32_t find_or_add(CallTree& tree, uint32_t parent, uint64_t address) {
 
 CallTree* open_call_tree(culprit_slot* slot) {
   auto* tree = reinterpret_cast<CallTree*>(slot->tree);
-  // Not the frames: they are as many as frame_count says, and untouched pages cost nothing.
-  tree->frame_count = tree->node_count = tree->deferred_used = 0;
+  // Not the frames: they are as many as count says, and untouched pages cost nothing.
+  tree->last.count = tree->node_count = tree->deferred_used = 0;
   memset(tree->sent_names, 0, sizeof tree->sent_names);
   for (DeferredEvent& event : tree->deferred) event.ready = 0;
   tree->area = slot->tree + ((sizeof(CallTree) + 63) & ~size_t{63});

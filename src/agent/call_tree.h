@@ -17,14 +17,32 @@ inline constexpr uint64_t exact_address = uint64_t{1} << 62;
 inline constexpr uint64_t by_frame_pointer = uint64_t{1} << 61;
 inline constexpr uint64_t address_mask = (uint64_t{1} << 57) - 1;
 
-// One step outwards of the last capture: the caller's state, and where in memory it was read from.
+// One step outwards: the caller's state, and where in memory it was read from.
 struct CapturedFrame {
   uint64_t cfa;
-  uint64_t return_address;  // at cfa - 8
+  uint64_t return_address;  // at cfa - 8; with the bits above
   uint64_t rbp;             // the caller's
   uint64_t rbp_slot;        // where it was read, 0: unchanged
   uint64_t cfa_slot;        // where the cfa was read (realigned frames), 0: computed
   uint32_t node;            // of the stack that begins at return_address
+  uint32_t first_check;     // in LastCapture::checks
+  bool uses_rbp;            // the callee's rbp was needed to find the cfa or the caller's rbp
+  bool rbp_needed;          // `rbp` is needed by a frame further out; else it is not compared, and may be out of date
+};
+
+// A word of the stack that a remembered frame depends on.
+struct Check {
+  uint64_t address, value;
+};
+
+// The thread's previous stack, outermost frame first, so that both arrays change at their ends only.
+struct LastCapture {
+  uint64_t stack_start, stack_end;  // the frames lie in this stack
+  uint32_t stack_epoch;             // stacks.h: what is known of stacks has not changed since
+  uint32_t count;                   // 0: nothing is remembered
+  uint32_t check_count;
+  CapturedFrame frames[frame_limit];
+  Check checks[frame_limit * 3];
 };
 
 struct Node {
@@ -55,8 +73,7 @@ struct DeferredEvent {
 inline constexpr uint32_t deferred_count = 16;
 
 struct CallTree {
-  uint32_t generation;   // of the mappings the tree is valid for
-  uint32_t frame_count;  // of the last capture, 0: none
+  uint32_t generation;  // of the mappings the tree is valid for
   uint32_t next_id;
   uint32_t first_id;  // ids below belong to a tree that was given up
   uint32_t node_count;
@@ -67,8 +84,8 @@ struct CallTree {
   LastChild* last_children;
   uint8_t* area;  // rest of the slot's tree memory
   uint8_t* area_end;
-  CapturedFrame frames[frame_limit];
-  CapturedFrame fresh[frame_limit];
+  LastCapture last;
+  CapturedFrame fresh[frame_limit];  // of the capture in progress, innermost first
   SentName sent_names[sent_name_count];
   DeferredEvent deferred[deferred_count];
 };

@@ -1,4 +1,6 @@
 // exec: the agent goes along, whatever environment the program gives the new image.
+#include <asm/stat.h>
+
 #include "agent/memory.h"
 #include "agent/raw_syscall.h"
 #include "agent/ring.h"
@@ -82,6 +84,15 @@ const char** with_agent(const char* const* environment) {
   return scratch.full ? nullptr : list;
 }
 
+// A set-uid program ignores LD_PRELOAD, so nobody would take the session out of its environment again.
+bool changes_user(uint64_t directory, uint64_t path) {
+  struct stat status {};
+  if (process.restricted || raw_syscall(__NR_newfstatat, directory, path, address_of(&status), 0) < 0) return false;
+  constexpr uint32_t set_user = 04000, set_group = 02000, group_execute = 010;
+  return (status.st_mode & set_user) != 0 ||
+         (status.st_mode & (set_group | group_execute)) == (set_group | group_execute);
+}
+
 bool agent_is_reachable() {
   constexpr uint64_t at_fdcwd = static_cast<uint64_t>(-100), readable = 4;
   return process.restricted ||
@@ -97,7 +108,9 @@ void before_exec(Registers& registers, uint32_t call) {
 
   auto* name = reinterpret_cast<const char*>(path);
   emit(registers, new_record(CULPRIT_RECORD_EXEC, call), can_read(name, 1) ? name : nullptr);
-  const char** list = agent_is_reachable() ? with_agent(reinterpret_cast<const char* const*>(environment)) : nullptr;
+  constexpr uint64_t at_fdcwd = static_cast<uint64_t>(-100);
+  bool possible = agent_is_reachable() && !changes_user(at ? registers.rdi : at_fdcwd, path);
+  const char** list = possible ? with_agent(reinterpret_cast<const char* const*>(environment)) : nullptr;
   if (list == nullptr) return count_lost(CULPRIT_LOST_EXEC_NOT_FOLLOWED);
   environment = address_of(list);
 }

@@ -32,11 +32,15 @@ bool is_fanotify(uint64_t value) {
 void made_one(const Registers& registers, uint32_t call) { emit(registers, made(call, registers.rax)); }
 
 void made_named_by_first(const Registers& registers, uint32_t call) {
-  emit(registers, made(call, registers.rax), text_at(registers.rdi));
+  culprit_record record = made(call, registers.rax);
+  if (call == __NR_open) record.extra = registers.rsi;
+  emit(registers, record, text_at(registers.rdi));
 }
 
 void made_named_by_second(const Registers& registers, uint32_t call) {
-  emit(registers, made(call, registers.rax), text_at(registers.rsi));
+  culprit_record record = made(call, registers.rax);
+  if (call == __NR_openat) record.extra = registers.rdx;
+  emit(registers, record, text_at(registers.rsi));
 }
 
 void made_socket(const Registers& registers, uint32_t call) {

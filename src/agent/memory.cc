@@ -4,6 +4,14 @@ extern "C" {
 
 __attribute__((visibility("hidden"))) void* memcpy(void* to, const void* from, size_t size) {
   void* result = to;
+  // The string instruction takes long to begin.
+  for (; size >= 8 && size < 256; size -= 8) {
+    uint64_t word;
+    __builtin_memcpy(&word, from, 8);
+    __builtin_memcpy(to, &word, 8);
+    from = static_cast<const char*>(from) + 8;
+    to = static_cast<char*>(to) + 8;
+  }
   asm volatile("rep movsb" : "+D"(to), "+S"(from), "+c"(size)::"memory");
   return result;
 }

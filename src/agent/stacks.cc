@@ -11,6 +11,7 @@ namespace {
 constexpr uint32_t known_count = 64;
 StackBounds known[known_count];
 uint32_t next_known;
+uint32_t epoch = 1;
 
 }  // namespace
 
@@ -37,6 +38,8 @@ bool find_stack(uint64_t stack_pointer, StackBounds& bounds) {
   return true;
 }
 
+uint32_t stack_epoch() { return __atomic_load_n(&epoch, __ATOMIC_ACQUIRE); }
+
 bool same_stack(uint64_t a, uint64_t b) {
   for (const StackBounds& stack : known) {
     uint64_t start = __atomic_load_n(&stack.start, __ATOMIC_ACQUIRE);
@@ -48,7 +51,9 @@ bool same_stack(uint64_t a, uint64_t b) {
 void forget_stacks(uint64_t start, uint64_t end) {
   for (StackBounds& stack : known) {
     uint64_t stack_start = __atomic_load_n(&stack.start, __ATOMIC_ACQUIRE);
-    if (stack_start != 0 && stack_start < end && start < stack.end) __atomic_store_n(&stack.start, 0, __ATOMIC_RELEASE);
+    if (stack_start == 0 || stack_start >= end || start >= stack.end) continue;
+    __atomic_store_n(&stack.start, 0, __ATOMIC_RELEASE);
+    __atomic_fetch_add(&epoch, 1, __ATOMIC_RELEASE);
   }
 }
 

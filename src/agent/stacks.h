@@ -13,6 +13,9 @@ struct StackBounds {
 // The mapping around this stack pointer, from the list of those known or from the collector. False: not known.
 bool find_stack(uint64_t stack_pointer, StackBounds& bounds);
 
+// Changes whenever a known stack is forgotten or changed.
+uint32_t stack_epoch();
+
 // Both lie in one stack that is known already.
 bool same_stack(uint64_t a, uint64_t b);
 

@@ -94,8 +94,8 @@ bool spin_for_answer(const culprit_slot* slot, uint32_t number) {
   return false;
 }
 
-bool sleep_for_answer(culprit_slot* slot, uint32_t number) {
-  uint64_t deadline = monotonic_ns() + CULPRIT_WAIT_NS;
+bool sleep_for_answer(culprit_slot* slot, uint32_t number, uint64_t limit_ns) {
+  uint64_t deadline = monotonic_ns() + limit_ns;
   for (;;) {
     if (answered(slot, number)) return true;
     uint64_t now = monotonic_ns();
@@ -113,7 +113,9 @@ void tell(culprit_request kind, uint64_t argument) {
 bool request(culprit_request kind, uint64_t argument, uint64_t end) {
   if (thread.slot == nullptr || __atomic_load_n(&process.session->collector_gone, __ATOMIC_RELAXED) != 0) return false;
   uint32_t number = post_request(kind, argument, end);
-  bool done = process.restricted ? spin_for_answer(thread.slot, number) : sleep_for_answer(thread.slot, number);
+  uint64_t limit_ns = kind == CULPRIT_REQUEST_HELLO ? CULPRIT_HELLO_WAIT_NS : CULPRIT_WAIT_NS;
+  bool done =
+      process.restricted ? spin_for_answer(thread.slot, number) : sleep_for_answer(thread.slot, number, limit_ns);
   if (!done) __atomic_store_n(&process.session->collector_gone, 1, __ATOMIC_RELAXED);
   return done && thread.slot->reply_status == 0;
 }

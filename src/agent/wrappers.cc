@@ -30,10 +30,9 @@ constexpr uint32_t function_count = sizeof functions / sizeof functions[0];
 
 void* real_functions[function_count];
 
-// A child that runs on its parent's memory (vfork, posix_spawn) comes through the same wrappers, and only its pid tells it apart.
-bool in_borrowed_memory() {
-  return !is_fork_child() && static_cast<uint32_t>(raw_syscall(__NR_getpid)) != process.pid;
-}
+// A child that runs on its parent's memory (vfork, posix_spawn) comes through the same wrappers, and only its pid tells
+// it apart.
+bool in_borrowed_memory() { return !is_fork_child() && static_cast<uint32_t>(raw_syscall(__NR_getpid)) != process.pid; }
 
 int64_t not_there() { return -1; }
 

@@ -13,7 +13,6 @@
 namespace culprit {
 namespace {
 
-constexpr Time hold_back = 10'000'000;  // how late a record may come out of its ring and still find its place
 constexpr Time end_check_interval = 20'000'000;
 constexpr Time thread_check_interval = 500'000'000;
 
@@ -46,13 +45,12 @@ AgentRecorder::AgentRecorder(SessionMemory memory, SessionSocket socket, TraceTa
       tables_(tables),
       sink_(sink),
       clock_(calibrated_clock()),
-      events_(sink),
-      book_(tables, events_, losses_),
+      book_(tables, sink, losses_),
       files_(memory_, tables),
       images_(memory_, tables, book_, files_, clock_),
       calls_(tables),
       shared_{tables,
-              events_,
+              sink,
               losses_,
               book_,
               clock_,
@@ -139,13 +137,6 @@ void AgentRecorder::find_ended_processes() {
   }
 }
 
-void AgentRecorder::release_events() {
-  Time now = monotonic_now();
-  book_.announce_old(now);
-  events_.release(std::min(last_round_, now - hold_back));
-  last_round_ = now;
-}
-
 bool AgentRecorder::round() {
   memory_.beat();
   clock_.refine(read_clock());
@@ -162,7 +153,7 @@ bool AgentRecorder::round() {
     slots_.check_threads();
   }
   outside_.round(now);
-  release_events();
+  book_.announce_old(now);
   return did_something;
 }
 
@@ -183,7 +174,6 @@ void AgentRecorder::finish() {
   losses_.add(LossKind::memory_limit, left_out - std::exchange(tables_left_out_, left_out), ProcessId::none,
               "unwind tables that found no place in shared memory");
   book_.announce_old(INT64_MAX);
-  events_.release_all();
   hand_on_losses();
 }
 

@@ -5,7 +5,6 @@
 #include <memory>
 #include <string>
 
-#include "capture/event_order.h"
 #include "capture/loss_counter.h"
 #include "capture/module_files.h"
 #include "capture/outside_watch.h"
@@ -51,7 +50,6 @@ class AgentRecorder {
   void retire_image(WatchedProcess& process);
   void process_ended(WatchedProcess& process);
   void find_ended_processes();
-  void release_events();
 
   SessionMemory memory_;
   SessionSocket socket_;
@@ -59,7 +57,6 @@ class AgentRecorder {
   EventSink& sink_;
   TscClock clock_;
   LossCounter losses_;
-  EventOrder events_;
   ProcessBook book_;
   ModuleFiles files_;
   ProcessImages images_;
@@ -69,7 +66,6 @@ class AgentRecorder {
   RequestServer requests_;
   OutsideWatch outside_;
   Time last_end_check_ = 0, last_thread_check_ = 0;
-  Time last_round_ = 0;
   uint64_t tables_left_out_ = 0;
 };
 

@@ -185,7 +185,7 @@ CallDescription describe_call(uint16_t number, uint64_t extra) {
 }
 
 std::string_view type_by_path(std::string_view path, std::string_view otherwise) {
-  if (!path.starts_with("/dev/")) return otherwise;
+  if (otherwise != type::file || !path.starts_with("/dev/")) return otherwise;
   for (std::string_view terminal : {"/dev/ptmx", "/dev/pts/", "/dev/tty", "/dev/console"}) {
     if (path.starts_with(terminal)) return type::terminal;
   }

@@ -63,7 +63,7 @@ WatchedProcess& ProcessBook::add(uint32_t pid, WatchedProcess* parent, const Pro
 void ProcessBook::announce(WatchedProcess& process) {
   if (process.announced) return;
   process.announced = true;
-  events_.add(process.birth);
+  events_.on_process(process.birth);
 }
 
 WatchedProcess& ProcessBook::launched(uint32_t pid, Time time) {
@@ -117,7 +117,7 @@ void ProcessBook::executed(WatchedProcess& process, Time time) {
   event.tid = process.exec_tid != 0 ? process.exec_tid : process.pid;
   event.stack = process.exec_stack;
   event.handle_limit = handle_limit_of(process.pid);
-  events_.add(event);
+  events_.on_process(event);
   process.exec_at = 0;
   process.exec_path.clear();
   process.exec_stack = StackId::none;
@@ -142,7 +142,7 @@ void ProcessBook::ended(WatchedProcess& process, Time now) {
     event.change = ProcessChange::killed;  // it did not say that it was going; by which signal is not known
   }
   event.time = std::max(process.last_event, now);
-  events_.add(event);
+  events_.on_process(event);
   process.ended = true;
   process.pidfd.reset();
   process.code = CodeMap();

@@ -9,8 +9,8 @@
 
 #include "base/fd.h"
 #include "capture/code_map.h"
-#include "capture/event_order.h"
 #include "capture/loss_counter.h"
+#include "model/event_sink.h"
 #include "model/trace.h"
 
 namespace culprit {
@@ -55,7 +55,7 @@ struct WatchedProcess {
 
 class ProcessBook {
  public:
-  ProcessBook(TraceTables& tables, EventOrder& events, LossCounter& losses)
+  ProcessBook(TraceTables& tables, EventSink& events, LossCounter& losses)
       : tables_(tables), events_(events), losses_(losses) {}
 
   // The living one; null: not known.
@@ -86,7 +86,7 @@ class ProcessBook {
   void announce(WatchedProcess& process);
 
   TraceTables& tables_;
-  EventOrder& events_;
+  EventSink& events_;
   LossCounter& losses_;
   std::deque<WatchedProcess> all_;  // a deque: addresses stay
   std::unordered_map<uint32_t, WatchedProcess*> by_pid_;

@@ -11,6 +11,8 @@ namespace culprit {
 namespace {
 
 constexpr Time first_tables_budget = 15'000'000;
+constexpr uint64_t first_tables_file_limit = uint64_t{24}
+                                             << 20;  // larger ones take too long while the program waits to start
 constexpr size_t maps_limit = size_t{16} << 20;
 
 Result<std::string> maps_of(uint32_t pid) { return read_whole_file(fmt::format("/proc/{}/maps", pid), maps_limit); }
@@ -89,7 +91,8 @@ bool ProcessImages::is_genuine(const WatchedProcess& process) const {
 void ProcessImages::build_first_tables(WatchedProcess& process) {
   std::vector<ModuleFile*> wanted;
   for (const MappedCode& code : process.code.newest()) {
-    if (code.file != nullptr && code.file->unwind == TableState::not_built) wanted.push_back(code.file);
+    bool is_wanted = code.file != nullptr && code.file->unwind == TableState::not_built;
+    if (is_wanted && code.file->size <= first_tables_file_limit) wanted.push_back(code.file);
   }
   const std::string& name = tables_.process(process.id).name;
   auto rank = [&](const ModuleFile* file) {

@@ -31,8 +31,9 @@ TraceInfo describe_run(const RunRequest& request);
 
 // Launches the command and blocks until every process of its tree has ended, daemons it left behind included; a SIGINT
 // or SIGTERM to culprit after the program itself has ended stops that wait. Everything seen goes to `sink` (definitions
-// into `tables` before the event that uses them), in order of time except for events that reached the collector more
-// than two of its rounds (at most 100 ms) late. `tick` is called about once a second, from the same thread.
+// into `tables` before the event that uses them), each thread's in order of time, those of
+// different threads a little out of order (they come out of different rings). `tick` is called about once a second,
+// from the same thread.
 //
 // While it runs it owns the process's signal dispositions (restored afterwards), reaps every child process that ends,
 // and makes culprit the subreaper of its descendants. One call at a time; must be called from the main thread. An Error

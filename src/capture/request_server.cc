@@ -105,7 +105,7 @@ bool RequestServer::snapshot(WatchedProcess& process, SnapshotReason reason, boo
   table->held = held;
   process.last_event = std::max(process.last_event, table->end);
   process.snapshot_cost = table->end - table->begin;
-  shared_.events.add(std::move(*table));
+  shared_.events.on_snapshot(*table);
   return true;
 }
 

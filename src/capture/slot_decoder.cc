@@ -116,6 +116,14 @@ void SlotDecoder::add_node(const culprit_record& record) {
   if (record.node == 0 || !stacks_.put(record.node, stack)) bad_records_++;
 }
 
+StringId SlotDecoder::type_of(StringId name, StringId call_type) {
+  if (name == typed_name_ && call_type == typed_call_) return type_of_name_;
+  typed_name_ = name;
+  typed_call_ = call_type;
+  type_of_name_ = shared_.tables.intern(type_by_path(shared_.tables.text(name), shared_.tables.text(call_type)));
+  return type_of_name_;
+}
+
 void SlotDecoder::add_handle_event(const culprit_record& record, HandleAction action) {
   bool is_new_handle = action != HandleAction::close && action != HandleAction::close_range;
   if (record.value < 0 || (action == HandleAction::close_range && record.extra > INT32_MAX)) {
@@ -139,10 +147,7 @@ void SlotDecoder::add_handle_event(const culprit_record& record, HandleAction ac
     event.name = call.name;
     if (StringId given = string_of(record.argument); given != StringId::none) {
       event.name = given;
-      std::string_view type = shared_.tables.text(call.type);
-      if (std::string_view better = type_by_path(shared_.tables.text(given), type); better != type) {
-        event.type = shared_.tables.intern(better);
-      }
+      event.type = type_of(given, call.type);
     }
   }
   Stack stack = stack_of(record.node);
@@ -153,7 +158,7 @@ void SlotDecoder::add_handle_event(const culprit_record& record, HandleAction ac
   acting_->exec_at = acting_->exec_tid == event.tid ? 0 : acting_->exec_at;  // the exec failed: its thread goes on
   acting_->has_handle_events = true;
   acting_->last_event = std::max(acting_->last_event, event.time);
-  shared_.events.add(event);
+  shared_.events.on_handle(event);
 }
 
 void SlotDecoder::note_exec(const culprit_record& record) {

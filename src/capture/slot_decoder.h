@@ -6,7 +6,6 @@
 #include <unordered_map>
 #include <vector>
 
-#include "capture/event_order.h"
 #include "capture/loss_counter.h"
 #include "capture/process_book.h"
 #include "capture/ring_reader.h"
@@ -31,7 +30,7 @@ class CallNames {
 // What all slots of a session share. Everything outlives the decoders.
 struct DecoderShared {
   TraceTables& tables;
-  EventOrder& events;
+  EventSink& events;
   LossCounter& losses;
   ProcessBook& book;
   const TscClock& clock;
@@ -70,6 +69,7 @@ class SlotDecoder : public RecordSink {
 
   void add_node(const culprit_record& record);
   void add_handle_event(const culprit_record& record, HandleAction action);
+  StringId type_of(StringId name, StringId call_type);
   void note_exec(const culprit_record& record);
   void switch_process(const culprit_record& record);
   void begin_generation(const culprit_record& record);
@@ -84,6 +84,10 @@ class SlotDecoder : public RecordSink {
   uint32_t generation_;
   bool has_own_table_ = false;
   Window<Stack> stacks_;
+  // The last name an open had, and what type its path tells: programs open the same file again and again.
+  StringId typed_name_ = StringId::none;
+  StringId typed_call_ = StringId::none;
+  StringId type_of_name_ = StringId::none;
   Window<StringId> strings_;
   uint64_t bad_records_ = 0;
 };

@@ -65,7 +65,7 @@ void SlotSet::tell_name(Slot& slot) {
   StringId id = shared_.tables.intern(*name);
   if (id == slot.name) return;
   slot.name = id;
-  shared_.events.add(ThreadEvent{monotonic_now(), slot.owner->id, slot.tid, id});
+  shared_.events.on_thread(ThreadEvent{monotonic_now(), slot.owner->id, slot.tid, id});
 }
 
 void SlotSet::count_losses(uint32_t index, Slot& slot) {

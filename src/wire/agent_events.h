@@ -34,7 +34,7 @@ struct culprit_record {
 };
 
 /* OPEN.extra tells more about the call where its number does not: socket: domain | type << 16 | protocol << 32;
- * ioctl: the request; others 0. */
+ * ioctl: the request; open and openat: the flags; others 0. */
 
 /* NODE.flags */
 #define CULPRIT_NODE_EXACT 1u     /* the address is a program counter, not a return address (interrupted by a signal) */

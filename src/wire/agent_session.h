@@ -14,7 +14,7 @@
  *
  * Every process is a victim, possibly hostile or crashing: the collector believes nothing here without a check, copies before it
  * checks, and never waits for the other side. The agent waits for the collector only where it says so below, and never longer than
- * CULPRIT_WAIT_NS; when a wait ends in vain it sets `collector_gone` so that nobody waits again until the collector clears it.
+ * CULPRIT_WAIT_NS (CULPRIT_HELLO_WAIT_NS); when a wait ends in vain it sets `collector_gone` so that nobody waits again until the collector clears it.
  *
  * C, fixed size, versioned: a change of anything here raises CULPRIT_WIRE_VERSION. All offsets are from the start of the mapping, in bytes.
  * Fields marked A are written by the agent, C by the collector; both use acquire/release where they publish. */
@@ -29,7 +29,8 @@
 #define CULPRIT_WIRE_VERSION 1u
 #define CULPRIT_SESSION_MAGIC 0x3154505255434c43ull
 #define CULPRIT_SESSION_VARIABLE "CULPRIT_SESSION"
-#define CULPRIT_WAIT_NS 500000000ull     /* longest handshake */
+#define CULPRIT_WAIT_NS 500000000ull        /* longest handshake */
+#define CULPRIT_HELLO_WAIT_NS 3000000000ull /* but for the first, without which nothing of the process would be seen */
 #define CULPRIT_RING_WAIT_NS 50000000ull /* longest wait for room in a full ring */
 
 #define CULPRIT_PROCESS_COUNT 4096u
