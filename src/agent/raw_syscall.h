@@ -61,6 +61,11 @@ inline bool readable(uint64_t address, uint64_t size) {
                      0) == static_cast<int64_t>(size);
 }
 
-inline uint64_t tsc() { return __builtin_ia32_rdtsc(); }
+// After everything before it: rdtsc alone may run ahead of a load that still waits for another CPU, and a close would
+// seem to come before the creation it answers.
+inline uint64_t tsc() {
+  asm volatile("lfence" ::: "memory");
+  return __builtin_ia32_rdtsc();
+}
 
 }  // namespace culprit::agent

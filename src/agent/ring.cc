@@ -15,25 +15,36 @@ bool refresh(uint32_t count) {
   return has_room(count);
 }
 
-// The victim waits for the collector here, and nowhere else on the way of an event: bounded, and once it was in vain
-// not again until the collector shows a sign of life.
+bool spin_for_room(uint32_t count) {
+  for (uint32_t i = 0; i < 4'000'000; ++i) {
+    if (refresh(count)) return true;
+    __builtin_ia32_pause();
+  }
+  return false;
+}
+
+bool sleep_for_room(uint32_t count) {
+  uint64_t begin = monotonic_ns();
+  uint64_t last_sign = begin;
+  uint64_t heartbeat = 0;
+  for (uint64_t now = begin; now - begin < CULPRIT_RING_WAIT_NS && now - last_sign < CULPRIT_RING_SILENCE_NS;
+       now = monotonic_ns()) {
+    if (refresh(count)) return true;
+    uint64_t beat = __atomic_load_n(&process.session->heartbeat, __ATOMIC_RELAXED);
+    if (beat != heartbeat) last_sign = now;
+    heartbeat = beat;
+    sleep_ns(100'000);
+  }
+  return false;
+}
+
+// The victim waits for the collector here, and nowhere else on the way of an event: bounded, shorter for one that shows
+// no sign of life, and once it was in vain not again until there is room.
 bool wait_for_room(uint32_t count) {
   if (thread.ring_abandoned) return false;
   ring_doorbell();
-  if (process.restricted) {
-    for (uint32_t i = 0; i < 1'000'000; ++i) {
-      if (refresh(count)) return true;
-      __builtin_ia32_pause();
-    }
-  } else {
-    uint64_t deadline = monotonic_ns() + CULPRIT_RING_WAIT_NS;
-    while (monotonic_ns() < deadline) {
-      if (refresh(count)) return true;
-      sleep_ns(100'000);
-    }
-  }
-  thread.ring_abandoned = true;
-  return false;
+  thread.ring_abandoned = !(process.restricted ? spin_for_room(count) : sleep_for_room(count));
+  return !thread.ring_abandoned;
 }
 
 }  // namespace

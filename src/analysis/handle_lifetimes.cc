@@ -25,6 +25,7 @@ HandleTable& HandleLifetimes::table_of(ProcessId process, Time time) {
   auto& table = tables_in_use_[index_of(process)];
   if (!table) {
     table = std::make_shared<HandleTable>(budget_);
+    table->owner = process;
     ProcessFacts& facts = facts_[index_of(process)];
     if (!facts.seen) facts.start = time;
     facts.seen = true;
@@ -93,7 +94,8 @@ void HandleLifetimes::opened(HandleTable& table, const HandleEvent& event) {
   life.created_call = event.call;
   life.created_stack = event.stack;
   life.created_tid = event.tid;
-  life.creating = life.owning = event.process;
+  life.creating = event.process;
+  life.owning = table.owner;
   life.how_created = duplicate                               ? HowCreated::duplicate
                      : event.action == HandleAction::receive ? HowCreated::receive
                                                              : HowCreated::open;
@@ -252,6 +254,7 @@ void HandleLifetimes::forked(const ProcessEvent& event) {
 
 std::shared_ptr<HandleTable> HandleLifetimes::copy_of(HandleTable& table, ProcessId owner, Time time) {
   auto copy = std::make_shared<HandleTable>(budget_);
+  copy->owner = owner;
   ProcessFacts& facts = facts_of(owner);
   table.each([&](Slot& slot) {
     if (slot.state == SlotState::empty) return;

@@ -69,10 +69,11 @@ class HandleTable {
     each(0, INT64_MAX, visit);
   }
 
-  size_t open = 0;            // slots in state open
-  uint32_t generation = 0;    // counts snapshots
-  bool has_baseline = false;  // false: what /proc shows for the first time was there before we looked
-  bool exec_pending = false;  // an exec has closed what the next snapshot misses
+  ProcessId owner = ProcessId::none;  // the process it was made for; others may share it (clone(CLONE_FILES))
+  size_t open = 0;                    // slots in state open
+  uint32_t generation = 0;            // counts snapshots
+  bool has_baseline = false;          // false: what /proc shows for the first time was there before we looked
+  bool exec_pending = false;          // an exec has closed what the next snapshot misses
   Time exec_time = 0;
   Time forked = 0;  // when it was copied from its parent's; 0: never
 

@@ -45,7 +45,7 @@ AgentRecorder::AgentRecorder(SessionMemory memory, SessionSocket socket, TraceTa
       tables_(tables),
       sink_(sink),
       clock_(calibrated_clock()),
-      book_(tables, sink, losses_),
+      book_(tables, sink),
       files_(memory_, tables),
       images_(memory_, tables, book_, files_, clock_),
       calls_(tables),

@@ -55,8 +55,7 @@ struct WatchedProcess {
 
 class ProcessBook {
  public:
-  ProcessBook(TraceTables& tables, EventSink& events, LossCounter& losses)
-      : tables_(tables), events_(events), losses_(losses) {}
+  ProcessBook(TraceTables& tables, EventSink& events) : tables_(tables), events_(events) {}
 
   // The living one; null: not known.
   WatchedProcess* find(uint32_t pid);
@@ -87,7 +86,6 @@ class ProcessBook {
 
   TraceTables& tables_;
   EventSink& events_;
-  LossCounter& losses_;
   std::deque<WatchedProcess> all_;  // a deque: addresses stay
   std::unordered_map<uint32_t, WatchedProcess*> by_pid_;
   std::unordered_map<uint32_t, WatchedProcess*> last_ended_;

@@ -24,10 +24,11 @@ struct ProgramExamination {
   std::string what;  // "a static program"; empty when followable
 
   bool is_followable() const { return kind == ProgramKind::followable || kind == ProgramKind::unknown; }
-  // LD_PRELOAD makes 32-bit loaders complain and foreign ones fail, so they must not see it.
+  // LD_PRELOAD makes 32-bit loaders complain and foreign ones fail, and a privileged program ignores it, so that nobody
+  // would take the session out of its environment: they must not see it.
   bool tolerates_preload() const {
     return kind != ProgramKind::other_word_size && kind != ProgramKind::foreign_loader &&
-           kind != ProgramKind::other_machine;
+           kind != ProgramKind::other_machine && kind != ProgramKind::privileged;
   }
   // "culprit cannot …: the table is read from outside instead", for Process::sight_reason. Empty when followable.
   std::string sight_reason() const;

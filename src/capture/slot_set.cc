@@ -82,6 +82,7 @@ void SlotSet::count_losses(uint32_t index, Slot& slot) {
 
 uint64_t SlotSet::drain(uint32_t index, Slot& slot) {
   uint64_t taken = slot.reader.drain(memory_.slot(index), *slot.decoder);
+  memory_.beat();  // threads that wait for room look at it
   count_losses(index, slot);
   return taken;
 }

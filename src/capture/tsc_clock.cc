@@ -11,6 +11,8 @@ namespace culprit {
 namespace {
 constexpr size_t segment_limit = 1024;
 constexpr double catch_up_ns = 5e8;  // an error is worked off over this time
+// Rings are emptied for a while after a reading, and their threads go on writing: some seconds of any processor.
+constexpr uint64_t future_limit = uint64_t{1} << 35;
 }  // namespace
 
 Time monotonic_now() {
@@ -59,7 +61,7 @@ void TscClock::refine(const ClockReading& now) {
 }
 
 Time TscClock::time_of(uint64_t tsc) const {
-  tsc = std::min(tsc, latest_tsc_);
+  tsc = std::min(tsc, latest_tsc_ + future_limit);
   for (auto segment = segments_.rbegin(); segment != segments_.rend(); ++segment) {
     if (tsc >= segment->tsc) return on(*segment, tsc);
   }

@@ -26,8 +26,8 @@ class TscClock {
   // Tells the clock what time it is now. Readings that do not lie after the last one are ignored.
   void refine(const ClockReading& now);
 
-  // A stamp from before the clock began is the beginning; one from after `latest` (nobody can have written it) is
-  // `latest`.
+  // A stamp from before the clock began is the beginning; one from after the last reading goes on with the last slope,
+  // for some seconds. The same stamp gives the same time for ever.
   Time time_of(uint64_t tsc) const;
 
  private:

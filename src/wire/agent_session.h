@@ -31,7 +31,8 @@
 #define CULPRIT_SESSION_VARIABLE "CULPRIT_SESSION"
 #define CULPRIT_WAIT_NS 500000000ull        /* longest handshake */
 #define CULPRIT_HELLO_WAIT_NS 3000000000ull /* but for the first, without which nothing of the process would be seen */
-#define CULPRIT_RING_WAIT_NS 50000000ull /* longest wait for room in a full ring */
+#define CULPRIT_RING_WAIT_NS 1000000000ull   /* longest wait for room in a full ring, */
+#define CULPRIT_RING_SILENCE_NS 200000000ull /* and for a collector whose heartbeat stands still */
 
 #define CULPRIT_PROCESS_COUNT 4096u
 #define CULPRIT_SLOT_COUNT 4096u
