@@ -42,12 +42,11 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   if (size < sizeof(uint64_t)) return 0;
   TraceTables tables;
   CountingSink sink;
-  EventOrder events(sink);
   LossCounter losses;
-  ProcessBook book(tables, events, losses);
+  ProcessBook book(tables, sink);
   TscClock clock({1000, 1000}, {2000, 2000});
   CallNames calls(tables);
-  DecoderShared shared{tables, events, losses, book, clock, calls, [](WatchedProcess&, uint32_t) {}};
+  DecoderShared shared{tables, sink, losses, book, clock, calls, [](WatchedProcess&, uint32_t) {}};
   // A pid that cannot be: nothing of this machine is looked at.
   constexpr uint32_t impossible_pid = 0x7fffffff;
   WatchedProcess& process = book.launched(impossible_pid, 1000);
@@ -65,7 +64,6 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   reader.drain(slot, decoder);
   slot.head = records;  // perhaps backwards
   reader.drain(slot, decoder);
-  events.release_all();
   losses.hand_on(sink);
   return 0;
 }

@@ -155,7 +155,19 @@ TEST(TscClock, NeverRunsBackwardsHoweverItIsCorrected) {
       last = time;
     }
   }
-  EXPECT_EQ(clock.time_of(UINT64_MAX), clock.time_of(tsc));
+  constexpr Time minute = 60'000'000'000;
+  EXPECT_LT(clock.time_of(UINT64_MAX), clock.time_of(tsc) + minute) << "a stamp nobody can have written";
+}
+
+TEST(TscClock, GivesAStampTheSameTimeWheneverItIsAsked) {
+  TscClock clock({1'000'000, 1'000'000}, {2'000'000, 2'000'000});
+  // Stamps that threads write while their rings are being emptied, i.e. after the round's reading.
+  Time first = clock.time_of(2'000'100);
+  Time second = clock.time_of(2'000'200);
+  EXPECT_LT(first, second);
+  clock.refine({40'000'000, 41'000'000});
+  EXPECT_EQ(clock.time_of(2'000'100), first);
+  EXPECT_EQ(clock.time_of(2'000'200), second);
 }
 
 }  // namespace
