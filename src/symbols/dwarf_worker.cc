@@ -14,6 +14,15 @@
 namespace culprit {
 namespace {
 
+// AddressSanitizer's shadow memory would count against a memory limit. gcc says it by a macro, clang by a feature.
+#ifdef __has_feature
+constexpr bool address_sanitized = __has_feature(address_sanitizer);
+#elif defined(__SANITIZE_ADDRESS__)
+constexpr bool address_sanitized = true;
+#else
+constexpr bool address_sanitized = false;
+#endif
+
 // Both ends are the same program, so integers go as they lie in memory:
 //   question := count:u32 address:u64*
 //   message  := size:u32 payload         the first is the sentence why the file cannot be read, empty if it can
@@ -118,12 +127,10 @@ void answer_questions(int socket, Bytes file, const std::string& path, const Spl
   ::prctl(PR_SET_DUMPABLE, 0);  // a crash here is foreseen and leaves no core file
   rlimit processor{.rlim_cur = processor_seconds, .rlim_max = processor_seconds};
   ::setrlimit(RLIMIT_CPU, &processor);
-#ifndef __SANITIZE_ADDRESS__  // whose shadow memory counts, too
   // What LLVM makes of a unit is a few times its size; a name made to explode is stopped here.
   rlim_t most_memory = (rlim_t{1} << 30) + 16 * file.size();
   rlimit memory{.rlim_cur = most_memory, .rlim_max = most_memory};
-  ::setrlimit(RLIMIT_DATA, &memory);
-#endif
+  if (!address_sanitized) ::setrlimit(RLIMIT_DATA, &memory);
   // LLVM reports what it dislikes in .dwo and .dwp files on stderr, with no handler to set. 0 and 1 are led away, too,
   // as it would else open other files under these numbers.
   int nowhere = ::open("/dev/null", O_RDWR | O_CLOEXEC);

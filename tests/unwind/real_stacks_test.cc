@@ -107,7 +107,10 @@ __attribute__((noinline)) void take_stacks() {
   stacks = {};
   void* addresses[200];
   int count = backtrace(addresses, 200);
-  for (int i = 1; i < count; ++i) stacks.theirs.push_back(reinterpret_cast<uint64_t>(addresses[i]));
+  // Sanitizers put a backtrace() of their own in between: what comes before our caller's address is dropped.
+  auto caller = reinterpret_cast<void*>(__builtin_return_address(0));
+  int first = static_cast<int>(std::find(addresses, addresses + count, caller) - addresses);
+  for (int i = first; i < count; ++i) stacks.theirs.push_back(reinterpret_cast<uint64_t>(addresses[i]));
   bool is_exact = true;
   while (stacks.ours.size() < 200 && step(registers, is_exact)) stacks.ours.push_back(registers.pc);
 }
