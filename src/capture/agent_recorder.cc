@@ -9,6 +9,7 @@
 #include <algorithm>
 
 #include "base/syscall.h"
+#include "capture/hook_choice.h"
 
 namespace culprit {
 namespace {
@@ -88,11 +89,14 @@ void AgentRecorder::retire_image(WatchedProcess& process) {
   if (process.record < 0) return;
   auto index = static_cast<uint32_t>(process.record);
   const culprit_process& record = memory_.process(index);
-  if (load_shared(record.sites_patched) == 0 && process.said_hello) {
+  if ((load_shared(record.flags) & CULPRIT_PROCESS_WRAPPERS) != 0) {
+    book_.set_sight(process, Sight::wrappers, wrappers_blind_spots("libc is not patched here"));
+  } else if (load_shared(record.sites_patched) == 0 && process.said_hello) {
     int error_number = load_shared(record.patch_error);
     std::string why = error_number > 0 ? strerror(error_number) : "none of its places was as expected";
-    book_.set_sight(process, Sight::wrappers,
-                    fmt::format("libc could not be patched ({}): what it opens internally is not seen", why));
+    book_.set_sight(
+        process, Sight::handle_table,
+        fmt::format("libc could not be patched ({}), nothing was seen of it; run it again with --wrappers", why));
   }
   losses_.add(LossKind::thread_slots, load_shared(record.slots_refused), process.id);
   process.record = -1;

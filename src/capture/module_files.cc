@@ -30,6 +30,21 @@ Bytes bytes_of(const std::vector<Item>& items) {
 
 }  // namespace
 
+namespace {
+
+std::string unfit_sentence(std::string_view library, const std::vector<UnfitSite>& unfit) {
+  if (unfit.empty()) return "";
+  std::string places;
+  for (const UnfitSite& site : unfit) {
+    if (!places.empty()) places += ", ";
+    places += fmt::format("{} in {}", describe_call(site.number, 0).call, site.function.empty() ? "?" : site.function);
+  }
+  return fmt::format("of {} these could not be patched, and what they make is only found by comparing with /proc: {}",
+                     library, places);
+}
+
+}  // namespace
+
 bool ModuleFile::is_patchable() const {
   std::string_view name = base_name(path);
   auto is_versioned = [&](std::string_view prefix) { return name.starts_with(prefix) && name.ends_with(".so"); };
@@ -100,6 +115,7 @@ void ModuleFiles::build_sites(ModuleFile& file) {
   auto elf = parse_elf(copy->bytes());
   if (!elf) return;
   PatchSites found = find_patch_sites(*elf, patched_calls());
+  file.unfit = unfit_sentence(base_name(file.path), found.unfit);
   file.patches.sites = memory_.add_table(bytes_of(found.sites));
   if (file.patches.sites == 0) {
     tables_left_out_ += !found.sites.empty();

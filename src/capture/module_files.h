@@ -28,6 +28,7 @@ struct ModuleFile {
   culprit_range table{};  // rows, row_count, far, far_count
   TableState sites = TableState::not_built;
   culprit_patch_list patches{};  // sites, site_count
+  std::string unfit;             // what of it cannot be patched, one sentence; empty: nothing
 
   bool is_patchable() const;  // libc or its loader
 };

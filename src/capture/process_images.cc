@@ -136,6 +136,16 @@ void ProcessImages::publish(WatchedProcess& process, bool with_patches) {
   store_shared(record.ranges_sequence, sequence + 1);
 }
 
+std::string ProcessImages::unfit_sites(const WatchedProcess& process) const {
+  std::string sentences;
+  for (const MappedCode& code : process.code.newest()) {
+    if (code.file == nullptr || code.file->unfit.empty()) continue;
+    if (!sentences.empty()) sentences += "; ";
+    sentences += code.file->unfit;
+  }
+  return sentences;
+}
+
 void ProcessImages::build_likely_tables() {
   auto own = maps_of(static_cast<uint32_t>(getpid()));
   if (!own) return;

@@ -34,6 +34,8 @@ class ProcessImages {
   void build_first_tables(WatchedProcess& process);
   void build_table_at(WatchedProcess& process, uint64_t pc);
   void publish(WatchedProcess& process, bool with_patches);
+  // What of its libc and loader cannot be patched, for Process::sight_reason; empty: nothing.
+  std::string unfit_sites(const WatchedProcess& process) const;
 
   // The loader's and libc's tables are wanted by nearly every program: builds them from those that culprit itself runs
   // on.

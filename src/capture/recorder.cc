@@ -12,6 +12,7 @@
 
 #include "base/syscall.h"
 #include "capture/agent_recorder.h"
+#include "capture/hook_choice.h"
 #include "capture/launch.h"
 #include "capture/program_examination.h"
 #include "capture/tree_signals.h"
@@ -163,14 +164,16 @@ Result<RunOutcome> record_run(const RunRequest& request, TraceTables& tables, Ev
   if (request.command.empty()) return fail(ErrorKind::usage, "no command to run was given");
   auto program = find_program(request.command.front(), search_path());
   if (!program) return not_started(request, program.error());
-  CULPRIT_TRY(check_agent_library(request.agent_library));
-  auto recorder = AgentRecorder::create(request.agent_library, tables, sink);
+  bool wraps = request.wrap || (!request.wrappers_library.empty() && !own_libc_looks_patchable());
+  const std::string& agent_library = wraps ? request.wrappers_library : request.agent_library;
+  CULPRIT_TRY(check_agent_library(agent_library));
+  auto recorder = AgentRecorder::create(agent_library, tables, sink);
   if (!recorder) return tl::unexpected<Error>(recorder.error());
 
   ProgramExamination examined = examine_program(*program);
   std::vector<std::string> environment;
   if (examined.tolerates_preload()) {
-    environment = environment_with_agent(request.agent_library, (*recorder)->environment_value());
+    environment = environment_with_agent(agent_library, (*recorder)->environment_value());
   } else {
     for (char** entry = environ; *entry != nullptr; entry++) environment.emplace_back(*entry);
   }

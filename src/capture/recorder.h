@@ -15,6 +15,8 @@ namespace culprit {
 struct RunRequest {
   std::vector<std::string> command;  // program (looked up in PATH) and its arguments; not empty
   std::string agent_library;         // absolute path of libculprit_agent.so
+  std::string wrappers_library;      // of libculprit_agent_wrappers.so; empty: never wrap
+  bool wrap = false;                 // use the wrappers even where libc can be patched
 };
 
 struct RunOutcome {

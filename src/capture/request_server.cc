@@ -60,11 +60,11 @@ bool RequestServer::say_hello(WatchedProcess& process) {
     const culprit_process& record = memory_.process(static_cast<uint32_t>(process.record));
     shared_.book.executed(process, shared_.clock.time_of(load_shared(record.begin_tsc)));
   }
-  shared_.book.set_sight(process, Sight::agent, "");
   process.code = CodeMap();
   if (!images_.read_mappings(process, images_.table_generation(process))) return false;
   images_.build_first_tables(process);
   images_.publish(process, true);
+  shared_.book.set_sight(process, Sight::agent, images_.unfit_sites(process));
   return snapshot(process, is_first ? SnapshotReason::start : SnapshotReason::exec, true);
 }
 

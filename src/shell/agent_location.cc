@@ -10,14 +10,14 @@
 
 namespace culprit {
 
-Result<std::string> find_agent_library() {
+Result<std::string> find_agent_library(AgentKind kind) {
   char executable[PATH_MAX];
   auto length = checked("cannot tell where culprit itself lies",
                         [&] { return ::readlink("/proc/self/exe", executable, sizeof(executable)); });
   if (!length) return tl::unexpected<Error>(std::move(length).error());
   std::filesystem::path folder =
       std::filesystem::path(std::string(executable, static_cast<size_t>(*length))).parent_path();
-  constexpr std::string_view name = "libculprit_agent.so";
+  std::string_view name = kind == AgentKind::wrapping ? "libculprit_agent_wrappers.so" : "libculprit_agent.so";
   for (const std::filesystem::path& candidate : {folder / name, folder.parent_path() / "lib/culprit" / name})
     if (::access(candidate.c_str(), R_OK) == 0) return candidate.string();
   return fail(

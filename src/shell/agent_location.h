@@ -7,7 +7,10 @@
 
 namespace culprit {
 
-// Absolute path of libculprit_agent.so: beside this executable (a build directory), or in ../lib/culprit (installed).
-Result<std::string> find_agent_library();
+enum class AgentKind : uint8_t { patching, wrapping };
+
+// Absolute path of libculprit_agent.so or libculprit_agent_wrappers.so: beside this executable (a build directory), or
+// in ../lib/culprit (installed).
+Result<std::string> find_agent_library(AgentKind kind = AgentKind::patching);
 
 }  // namespace culprit

@@ -21,9 +21,11 @@ constexpr OptionRow top_option{"--top", "", ValueKind::count, "N", "show the N w
 constexpr OptionRow all_option{"--all", "", ValueKind::none, "",
                                "every group, also those with nothing left open, with every frame"};
 constexpr OptionRow no_source_option{"--no-source", "", ValueKind::none, "", "no source lines"};
+constexpr OptionRow wrappers_option{"--wrappers", "", ValueKind::none, "",
+                                    "wrap libc's functions instead of patching its system calls (sees less)"};
 
-constexpr OptionRow run_options[] = {output_option, json_option, report_option, fail_option,     suppressions_option,
-                                     after_option,  top_option,  all_option,    no_source_option};
+constexpr OptionRow run_options[] = {output_option, json_option, report_option, fail_option,      suppressions_option,
+                                     after_option,  top_option,  all_option,    no_source_option, wrappers_option};
 constexpr OptionRow handles_options[] = {json_option,  report_option, fail_option, suppressions_option,
                                          after_option, top_option,    all_option,  no_source_option};
 constexpr OptionRow doctor_options[] = {json_option};

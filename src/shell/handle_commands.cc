@@ -70,7 +70,10 @@ Ending run_run(const Arguments& arguments, const Streams& streams) {
   auto agent = find_agent_library();
   if (!agent) return complain(streams, agent.error());
 
-  RunRequest request{arguments.operands, *agent};
+  auto wrappers = find_agent_library(AgentKind::wrapping);
+  if (!wrappers && arguments.has("--wrappers")) return complain(streams, wrappers.error());
+
+  RunRequest request{arguments.operands, *agent, wrappers.value_or(""), arguments.has("--wrappers")};
   TraceTables tables;
   std::string kept = arguments.text("--output");
   auto writer = create_recording(kept, tables, describe_run(request));

@@ -121,6 +121,16 @@ TEST(Options, ThatDoNotExistAreRefusedWithTwo) {
   EXPECT_THAT(ran.err, HasSubstr("--no-such-option"));
 }
 
+TEST(Options, WrappersSeeLibcsFunctionsAndSayWhatTheyCannotSee) {
+  Watched watched = watch({program("leaky_handles")}, {}, {"--wrappers"});
+  ASSERT_EQ(watched.ran.ending(), "exit 0") << watched.ran.err;
+  EXPECT_EQ(made_under(watched.report, "fun4"), (Made{rounds, 0, rounds}));
+  EXPECT_EQ(made_under(watched.report, "fun3"), (Made{rounds, rounds, 0}));
+  const Json& process = watched.report.at("processes").at(0);
+  EXPECT_EQ(process.at("sight"), "wrappers");
+  EXPECT_THAT(process.at("sight_reason").get<std::string>(), HasSubstr("fopen"));
+}
+
 TEST(Command, NotFoundIs127AndOneSentence) {
   for (const char* name : {"no-such-command-anywhere", "/no/such/path"}) {
     Ran ran = run(under_culprit({}, {name}));
