@@ -27,7 +27,7 @@ CheckResult bad(std::string name, std::string finding, std::string remedy) {
 }
 
 CheckResult check_library(const std::string& path) {
-  auto elf = copy_elf(path, ElfParts::tables);
+  auto elf = copy_elf(path, ElfParts::headers);
   if (elf) return good("agent library", fmt::format("{} is there", path));
   return bad("agent library", elf.error().what, "build or install culprit again: the library lies beside the program");
 }

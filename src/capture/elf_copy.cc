@@ -52,6 +52,14 @@ void copy_section_headers(int fd, Mapping& copy) {
   copy_range(fd, copy, names.sh_offset, std::min<uint64_t>(names.sh_size, uint64_t{1} << 20));
 }
 
+bool is_wanted(const ElfSegment& segment, ElfParts parts, bool sections_tell) {
+  if (!segment.is_load()) {
+    return segment.type == elf::segment_note || segment.type == elf::segment_interpreter || segment.type == elf::segment_dynamic;
+  }
+  if (parts == ElfParts::all_load) return true;
+  return parts == ElfParts::unwind && !sections_tell && (!segment.is_code() || segment.offset == 0);
+}
+
 Result<Mapping> copy_own_vdso() {
   auto start = reinterpret_cast<const std::byte*>(getauxval(AT_SYSINFO_EHDR));
   if (start == nullptr) return fail(ErrorKind::not_found, "this kernel has no vdso");
@@ -77,13 +85,17 @@ Result<Mapping> copy_elf(const std::string& path, ElfParts parts) {
   auto copy = zeros(size);
   if (!copy) return copy;
   copy_range(fd->get(), *copy, 0, header_bytes);
+  copy_section_headers(fd->get(), *copy);
   auto elf = parse_elf(copy->bytes());
   if (!elf) return tl::unexpected<Error>(elf.error());
-  copy_section_headers(fd->get(), *copy);
+  bool sections_tell = false;
+  for (const ElfSection& section : elf->sections) {
+    if (parts != ElfParts::unwind || !section.name.starts_with(".eh_frame")) continue;
+    copy_range(fd->get(), *copy, section.offset, section.size);
+    sections_tell = true;
+  }
   for (const ElfSegment& segment : elf->segments) {
-    bool wanted = segment.is_load() ? parts == ElfParts::all_load || !segment.is_code() || segment.offset == 0
-                                    : segment.type == elf::segment_note || segment.type == elf::segment_interpreter;
-    if (wanted) copy_range(fd->get(), *copy, segment.offset, segment.file_size);
+    if (is_wanted(segment, parts, sections_tell)) copy_range(fd->get(), *copy, segment.offset, segment.file_size);
   }
   return copy;
 }

@@ -10,8 +10,9 @@
 namespace culprit {
 
 enum class ElfParts : uint8_t {
-  tables,    // headers, and every loaded segment without code
-  all_load,  // code as well
+  headers,   // of file, segments and sections; notes, interpreter, dynamic section
+  unwind,    // and .eh_frame (where no section headers tell its place: every loaded segment without code)
+  all_load,  // and all that is loaded, code as well
 };
 
 // Memory of the file's size in which the rest reads as zeros. "[vdso]" is the one this process has: all processes of a

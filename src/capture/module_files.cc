@@ -63,7 +63,7 @@ ModuleFile& ModuleFiles::examine(const MapsEntry& entry, std::string opened_path
   file.path = entry.path;
   file.opened_path = std::move(opened_path);
   std::string build_id;
-  auto copy = copy_elf(file.opened_path, ElfParts::tables);
+  auto copy = copy_elf(file.opened_path, ElfParts::headers);
   if (copy) {
     if (auto elf = parse_elf(copy->bytes())) {
       build_id = elf->build_id();
@@ -91,7 +91,7 @@ ModuleFile* ModuleFiles::of(uint32_t pid, const MapsEntry& entry) {
 void ModuleFiles::build_unwind(ModuleFile& file) {
   if (file.unwind != TableState::not_built) return;
   file.unwind = TableState::impossible;
-  auto copy = copy_elf(file.opened_path, ElfParts::tables);
+  auto copy = copy_elf(file.opened_path, ElfParts::unwind);
   if (!copy) return;
   auto table = build_unwind_table(copy->bytes());
   if (!table || table->rows.empty() || table->rows.size() > UINT32_MAX) return;

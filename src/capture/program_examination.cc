@@ -45,7 +45,7 @@ std::string_view base_name(std::string_view path) { return path.substr(path.rfin
 
 ProgramExamination examine_elf(const std::string& path) {
   auto as = [&](ProgramKind kind, std::string what) { return ProgramExamination{kind, path, std::move(what)}; };
-  auto copy = copy_elf(path, ElfParts::tables);
+  auto copy = copy_elf(path, ElfParts::headers);
   if (!copy && copy.error().kind == ErrorKind::unsupported) return as(ProgramKind::other_word_size, "a 32-bit program");
   if (!copy) return as(ProgramKind::unknown, "");
   auto elf = parse_elf(copy->bytes());
