@@ -63,6 +63,8 @@ culprit_stubs:
 culprit_stubs_end:
         .p2align 12
 
+#include "agent/registers.inc"
+
 /* Saves what a C function may destroy and hands it over as struct Registers (stubs.h). Vector registers are not touched by the hooks. */
         .macro entry name, hook
         .text
@@ -76,17 +78,7 @@ culprit_stubs_end:
         .cfi_offset rbp, -16
         movq %rsp, %rbp
         .cfi_def_cfa_register rbp
-        pushq %rax
-        pushq %rcx
-        pushq %rdx
-        pushq %rsi
-        pushq %rdi
-        pushq %r8
-        pushq %r9
-        pushq %r10
-        pushq %r11
-        movq %rsp, %rdi
-        andq $-16, %rsp
+        push_registers %r10
         cld
         call \hook
         leaq -72(%rbp), %rsp

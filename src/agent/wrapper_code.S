@@ -3,6 +3,7 @@
 
 #include <asm/unistd.h>
 
+#include "agent/registers.inc"
 #include "agent/wrapped_functions.h"
 
         .macro wrapper name
@@ -35,17 +36,7 @@ culprit_wrap:
         .cfi_offset rbp, -16
         movq %rsp, %rbp
         .cfi_def_cfa_register rbp
-        pushq %rax
-        pushq %rcx
-        pushq %rdx
-        pushq %rsi
-        pushq %rdi
-        pushq %r8
-        pushq %r9
-        pushq %rcx                      /* r10: where a system call takes its fourth argument */
-        pushq %r11
-        movq %rsp, %rdi
-        andq $-16, %rsp
+        push_registers %rcx             /* a system call takes its fourth argument in r10 */
         call culprit_wrapper_before     /* returns the real function */
         movq %rax, %r11
         movq -16(%rbp), %rcx
