@@ -103,7 +103,7 @@ struct HandleGroup {
 
   Verdict verdict = Verdict::none;
   bool leak = false;     // what --fail-on-leak asks for
-  std::string evidence;  // "1,000 made, none of them closed, 100/s from start to end"
+  std::string evidence;  // "0 of 1,000 closed, made at 100/s from start to end"
   double rate = 0;       // outstanding ones per second of the time in which they were made; 0: not growing
   double first_created = 0, last_created = 0;
   std::vector<uint32_t>

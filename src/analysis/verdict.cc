@@ -59,10 +59,9 @@ std::string counted(uint64_t count, std::string_view one, std::string_view many)
   return fmt::format("{} {}", with_thousands(count), count == 1 ? one : many);
 }
 
-// "none of them closed" or "12 of them closed"
-std::string closed_in_words(uint64_t created, uint64_t closed) {
-  if (closed == 0) return created == 1 ? "not closed" : "none of them closed";
-  return with_thousands(closed) + " of them closed";
+// "0 of 300 closed"
+std::string closed_in_words(const LifeGroup& group) {
+  return fmt::format("{} of {} closed", with_thousands(group.closed()), with_thousands(group.created()));
 }
 
 // When it happened, relative to the life of the process: "from start to end", "from 2.1 s on", "within 3 ms, 1.0 s
@@ -81,15 +80,9 @@ std::string when_in_words(const Keeper& keeper) {
 std::string growth_in_words(const LifeGroup& group, const Keeper& keeper) {
   const bool steady =
       keeper.growth.spread >= limits.steady_spread && keeper.growth.largest_segment <= limits.steady_segment;
-  std::string words =
-      fmt::format("{} made, {}", with_thousands(group.created()), closed_in_words(group.created(), group.closed()));
-  if (keeper.growth.rate > 0) {
-    words +=
-        fmt::format(", {}{} {}", steady ? "steadily " : "", rate_in_words(keeper.growth.rate), when_in_words(keeper));
-  } else {
-    words += ", " + when_in_words(keeper);
-  }
-  return words;
+  const std::string rate = keeper.growth.rate > 0 ? fmt::format("at {} ", rate_in_words(keeper.growth.rate)) : "";
+  return fmt::format("{}, made {}{}{}", closed_in_words(group), steady && !rate.empty() ? "steadily " : "", rate,
+                     when_in_words(keeper));
 }
 
 std::optional<Opinion> forgotten(const LifeGroup& group, const Keeper& keeper) {
@@ -132,10 +125,9 @@ Opinion opinion_on(const LifeGroup& group, const std::vector<GroupShare>& shares
   const bool growing = grows(keeper);
   if (hidden) {
     const uint64_t most = keeper.share->left();
-    std::string words =
-        fmt::format("{} made in {}, {}, only the end of {} did", with_thousands(group.created()),
-                    counted(keepers, "process", "processes"), closed_in_words(group.created(), group.closed()),
-                    keepers == 1 ? "the process" : "the processes");
+    std::string words = fmt::format("{} made in {}, {} before {} ended", with_thousands(group.created()),
+                                    counted(keepers, "process", "processes"), closed_in_words(group),
+                                    keepers == 1 ? "the process" : "the processes");
     if (keepers > 1) words += fmt::format("; at most {} in one process", with_thousands(most));
     words += growing ? fmt::format(", {} {}", rate_in_words(keeper.growth.rate), when_in_words(keeper))
                      : ", which does not grow";
@@ -143,8 +135,7 @@ Opinion opinion_on(const LifeGroup& group, const std::vector<GroupShare>& shares
   }
   if (growing) return {Verdict::grows, true, keeper.growth.rate, growth_in_words(group, keeper)};
   return {Verdict::held, false, 0,
-          fmt::format("{} made, {}, {}: probably meant", with_thousands(group.created()),
-                      closed_in_words(group.created(), group.closed()),
+          fmt::format("{}, made {}: probably meant", closed_in_words(group),
                       group.created() == 1
                           ? fmt::format("{} after the start", duration_in_words(seconds(std::max<Time>(
                                                                   0, keeper.share->first - keeper.life.start))))

@@ -82,7 +82,7 @@ std::string leak_text(const HandleGroup& group, const HandleTextOptions& options
 std::string group_line(const HandleGroup& group, const TextStyle& style) {
   uint64_t count = group.count != 0 ? group.count : group.created;
   std::string left = fmt::format("  {:>9} × {} {} ", with_thousands(count), padded(shown(group.type, 12), 12),
-                                 padded(name_of(group.verdict), 8));
+                                 padded(group.verdict == Verdict::none ? "" : name_of(group.verdict), 8));
   size_t used = display_width(left) + 1;
   return left + " " + blamed_phrase(group.stack, style.columns > used + 24 ? style.columns - used : 24) + "\n";
 }

@@ -50,6 +50,10 @@ Columns share(size_t room, Columns widest) {
   return {std::min(widest.function, room - place - 2), place};
 }
 
+bool starts_programs(std::string_view function) {
+  return function.starts_with("__libc_start_") || function == "start_thread";
+}
+
 // What lies outside of main or of a thread's own first function (the program's start, libc's caller of main) interests
 // nobody. Returns one past the last frame worth showing.
 size_t interesting_end(const ReportStack& stack, size_t first) {
@@ -57,6 +61,8 @@ size_t interesting_end(const ReportStack& stack, size_t first) {
   for (size_t at = first; at < stack.frames.size(); ++at) {
     const ReportFrame& frame = stack.frames[at];
     if (frame.function == "main" || frame.function.starts_with("main(")) return at + 1;
+    // A stripped program has no main to stop at, but libc's caller of it has a name; _start, beyond, has none.
+    if (starts_programs(frame.function)) return end;
     if (frame.own && frame.skipped_by.empty() && frame.function != "_start") end = at + 1;
   }
   return end;

@@ -67,7 +67,7 @@ TEST_F(HandleReportTest, NamesTheLineThatLeaksAndNotTheOneThatCloses) {
   EXPECT_EQ(group.closed, 0);
   EXPECT_EQ(group.how_closed, HowClosed::exit);
   EXPECT_NEAR(group.rate, 100, 1);
-  EXPECT_EQ(group.evidence, "100 made, none of them closed, steadily 100/s from start to end");
+  EXPECT_EQ(group.evidence, "0 of 100 closed, made steadily at 100/s from start to end");
   ASSERT_TRUE(group.stack.blamed);
   EXPECT_EQ(group.stack.frames[*group.stack.blamed].function, "fun4");
   EXPECT_EQ(group.stack.frames[0].skipped_by, "libc");
@@ -111,7 +111,7 @@ TEST_F(HandleReportTest, AFewHandlesMadeEarlyAndKeptAreProbablyMeant) {
   ASSERT_THAT(r.groups, SizeIs(1));
   EXPECT_EQ(r.groups[0].verdict, Verdict::held);
   EXPECT_FALSE(r.has_leak());
-  EXPECT_THAT(r.groups[0].evidence, HasSubstr("20 made, none of them closed"));
+  EXPECT_THAT(r.groups[0].evidence, HasSubstr("0 of 20 closed"));
   EXPECT_FALSE(r.processes[0].time_left);
 }
 
@@ -164,7 +164,7 @@ TEST_F(HandleReportTest, ChildrenThatLeakAndExitAreHiddenByExitAndALeak) {
   EXPECT_TRUE(r.groups[0].leak);
   EXPECT_EQ(r.groups[0].count, 200);
   EXPECT_EQ(r.groups[0].processes, 4);
-  EXPECT_THAT(r.groups[0].evidence, HasSubstr("200 made in 4 processes, none of them closed"));
+  EXPECT_THAT(r.groups[0].evidence, HasSubstr("200 made in 4 processes, 0 of 200 closed before the processes ended"));
 }
 
 TEST_F(HandleReportTest, ManyProcessesThatEachLeaveOneToTheirEndAreNoLeak) {

@@ -44,11 +44,12 @@ std::string without_colour(const std::string& text) {
   return plain;
 }
 
-TEST(AsText, NamesTheLineThatLeaks) { EXPECT_EQ(as_text(samples::demo(source_file()), {}), R"(culprit: 1 leak: 1,000 eventfd handles never closed, made in fun4 (leaky.cpp:4)
+TEST(AsText, NamesTheLineThatLeaks) {
+  EXPECT_EQ(as_text(samples::demo(source_file()), {}),
+            R"(culprit: 1 leak: 1,000 eventfd handles never closed, made in fun4 (leaky.cpp:4)
          at this rate the limit of 1,024 open handles is reached in about 0.2 s
 
-  1,000 × eventfd   grows: 1000 made, none of them closed, 98/s from start to
-    end
+  1,000 × eventfd   grows: 0 of 1000 closed, made at 98/s from start to end
        in fun4()  culprit_view_sources/leaky.cpp:4
             3  int fun4() {
           > 4      return eventfd(0, 0);
@@ -60,7 +61,27 @@ TEST(AsText, NamesTheLineThatLeaks) { EXPECT_EQ(as_text(samples::demo(source_fil
   2,000 handles made in 10 s, 1,000 closed, 1,000 open at the end; 3 inherited
     (not counted)
   exact: nothing that could change this was lost
-)"); }
+)");
+}
+
+// Stripped: main has no name, libc's caller of it has one, _start again none.
+TEST(AsText, ShowsNothingOfTheProgramsStartWhereMainHasNoName) {
+  HandleGroup group = samples::leak("file", 30, samples::fun4_stack(""));
+  group.stack.frames.clear();
+  for (auto [function, own] :
+       {std::pair{"", true}, {"__libc_start_call_main", false}, {"__libc_start_main_impl", false}, {"", true}}) {
+    ReportFrame& frame = group.stack.frames.emplace_back();
+    frame.function = function;
+    frame.own = own;
+    frame.module = own ? "/home/me/app" : "/lib/libc.so.6";
+    frame.offset = 0x1000 + group.stack.frames.size();
+  }
+  group.stack.blamed = 0;
+  std::string text = as_text(samples::with_groups({group}), {});
+  EXPECT_THAT(text, HasSubstr("in app+0x1001"));
+  EXPECT_THAT(text, Not(HasSubstr("__libc_start")));
+  EXPECT_THAT(text, Not(HasSubstr("app+0x1004")));
+}
 
 TEST(AsText, SaysOneCalmLineWhenNothingLeaks) {
   HandleReport report = samples::with_groups({});

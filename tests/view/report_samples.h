@@ -46,7 +46,7 @@ inline HandleGroup leak(std::string type, uint64_t count, ReportStack stack) {
   group.closed_by[static_cast<size_t>(HowClosed::still_open)] = count;
   group.verdict = Verdict::grows;
   group.leak = true;
-  group.evidence = std::to_string(count) + " made, none of them closed, 98/s from start to end";
+  group.evidence = "0 of " + std::to_string(count) + " closed, made at 98/s from start to end";
   group.rate = 98;
   group.creating = group.owning = {{"leaky", 4711, count}};
   group.processes = 1;
