@@ -69,8 +69,12 @@ const char** with_agent(const char* const* environment) {
   constexpr size_t list_limit = CULPRIT_SCRATCH_SIZE * 3 / 4 / sizeof(char*);
   size_t count = 0;
   if (environment != nullptr) {
-    for (; can_read(&environment[count], sizeof(char*)) && environment[count] != nullptr; ++count)
-      if (count + 4 > list_limit || !can_read(environment[count], 1)) return nullptr;
+    // What the kernel would refuse is left to it.
+    for (;; ++count) {
+      if (count + 4 > list_limit || !can_read(&environment[count], sizeof(char*))) return nullptr;
+      if (environment[count] == nullptr) break;
+      if (!can_read(environment[count], 1)) return nullptr;
+    }
   }
   for (size_t i = 0; i < count; ++i) list[i] = environment[i];
 

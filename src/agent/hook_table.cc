@@ -60,6 +60,8 @@ constexpr Hook hooks[] = {
     {__NR_ioctl, nullptr, made_by_ioctl},
     {__NR_seccomp, before_seccomp, made_by_seccomp},
     {__NR_prctl, before_prctl, nullptr},
+    {__NR_setrlimit, before_setrlimit, nullptr},
+    {__NR_prlimit64, before_setrlimit, nullptr},
     {__NR_close, before_close, nullptr},
     {__NR_close_range, before_close_range, nullptr},
     {__NR_unshare, before_unshare, nullptr},

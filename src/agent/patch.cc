@@ -12,7 +12,7 @@ namespace {
 constexpr uint64_t read = 1, write = 2, execute = 4;
 
 const culprit_site* sites_of(const culprit_patch_list& list) {
-  if (list.sites > process.mapped_size || list.site_count > (process.mapped_size - list.sites) / sizeof(culprit_site))
+  if (list.sites > process.tables_end || list.site_count > (process.tables_end - list.sites) / sizeof(culprit_site))
     return nullptr;
   return reinterpret_cast<const culprit_site*>(process.base + list.sites);
 }

@@ -11,9 +11,12 @@ struct ProcessState {
   culprit_process* record;  // null: the process found no place, it is not recorded
   uint32_t record_index;
   uint32_t pid;
-  uint64_t mapped_size;
-  bool restricted;          // a seccomp filter is in force: no system calls of ours from now on
-  bool fanotify_in_use;     // read() may create handles
+  uint64_t tables_end;  // offset up to which tables are mapped
+  uint32_t slot_limit;  // slots that are mapped
+  uint32_t
+      highest_slot;      // one past the last slot that a thread of this process (or of one it was forked from) has used
+  bool restricted;       // a seccomp filter is in force: no system calls of ours from now on
+  bool fanotify_in_use;  // read() may create handles
   char exec_variable[512];  // "CULPRIT_SESSION=…" for the environment of an exec, without the ":r"
 };
 

@@ -40,7 +40,7 @@ bool find_range(uint64_t pc, culprit_range& found) {
 // Offsets come from shared memory, which other processes of the session can write, too.
 template <typename T>
 const T* table_at(uint64_t offset, uint64_t count) {
-  uint64_t size = process.mapped_size;
+  uint64_t size = process.tables_end;
   if (offset == 0 || offset > size || count > (size - offset) / sizeof(T)) return nullptr;
   return reinterpret_cast<const T*>(process.base + offset);
 }

@@ -81,14 +81,22 @@ bool map_session(int64_t fd, uint64_t id) {
     return false;
   if (head.magic != CULPRIT_SESSION_MAGIC || head.version != CULPRIT_WIRE_VERSION || head.session_id != id)
     return false;
-  int64_t base =
-      raw_syscall(__NR_mmap, 0, head.total_size, read_write, shared_no_reserve, static_cast<uint64_t>(fd), 0);
+  uint64_t slots = head.slot_count;
+  if (head.slots_offset > head.total_size || slots > (head.total_size - head.slots_offset) / CULPRIT_SLOT_SIZE)
+    return false;
+  // Where the address space is limited, fewer threads can be recorded.
+  int64_t base = -1;
+  for (; slots > 0 && base < 0; slots /= 2) {
+    process.slot_limit = static_cast<uint32_t>(slots);
+    uint64_t size = head.slots_offset + slots * CULPRIT_SLOT_SIZE;
+    base = raw_syscall(__NR_mmap, 0, size, read_write, shared_no_reserve, static_cast<uint64_t>(fd), 0);
+    // Or every core dump of the victim would hold it.
+    if (base >= 0) raw_syscall(__NR_madvise, static_cast<uint64_t>(base), size, do_not_dump);
+  }
   if (base < 0) return false;
-  // Or every core dump of the victim would hold it.
-  raw_syscall(__NR_madvise, static_cast<uint64_t>(base), head.total_size, do_not_dump);
   process.base = reinterpret_cast<uint8_t*>(base);
   process.session = reinterpret_cast<culprit_session*>(base);
-  process.mapped_size = head.total_size;
+  process.tables_end = head.slots_offset;
   return true;
 }
 
@@ -118,6 +126,23 @@ void hide_preload_from(char** environment) {
   if (*rest == 0) return remove_variable(entry);
   if (*rest != ':') return;
   memmove(value, rest + 1, length_of(rest + 1, 1 << 20) + 1);
+}
+
+void make_room_for_limit() {
+  constexpr uint64_t page = 4096, spare_slots = 8, spare_tables = 1 << 20;
+  uint64_t base = address_of(process.base);
+  uint64_t used = (process.session->tables_used + spare_tables + page - 1) & ~(page - 1);
+  uint64_t tables_end = process.session->tables_offset + used;
+  if (process.tables_end > tables_end) {
+    raw_syscall(__NR_munmap, base + tables_end, process.tables_end - tables_end);
+    process.tables_end = tables_end;
+  }
+  uint64_t kept = process.highest_slot + spare_slots;
+  if (process.slot_limit > kept) {
+    uint64_t surplus = (process.slot_limit - kept) * CULPRIT_SLOT_SIZE;
+    process.slot_limit = static_cast<uint32_t>(kept);
+    raw_syscall(__NR_munmap, base + process.session->slots_offset + kept * CULPRIT_SLOT_SIZE, surplus);
+  }
 }
 
 bool open_session(const SessionText& text) {

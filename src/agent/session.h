@@ -20,6 +20,10 @@ bool take_session_from(char** environment, SessionText& text, bool hide);
 // Takes the agent out of LD_PRELOAD, and LD_PRELOAD out of the environment if nothing else was in it.
 void hide_preload_from(char** environment);
 
+// The program limits its address space, against which our mapping counts: gives back what this process has no use for
+// yet. Threads beyond a few more than it has now, and libraries loaded later, are then not recorded.
+void make_room_for_limit();
+
 // Maps the session and fills `process`. False: out of reach, or not ours. No fd stays open.
 bool open_session(const SessionText& text);
 

@@ -2,6 +2,7 @@
 
 #include "agent/raw_syscall.h"
 #include "agent/rules.h"
+#include "agent/session.h"
 #include "agent/stacks.h"
 
 namespace culprit::agent {
@@ -70,6 +71,17 @@ void before_mmap(Registers& registers, uint32_t) {
 }
 
 void before_mremap(Registers& registers, uint32_t) { forget_memory(registers.rdi, registers.rsi); }
+
+void before_setrlimit(Registers& registers, uint32_t call) {
+  constexpr uint64_t address_space = 9, infinity = ~uint64_t{0};
+  bool any_process = call == __NR_prlimit64;
+  uint64_t resource = any_process ? registers.rsi : registers.rdi;
+  uint64_t limit = any_process ? registers.rdx : registers.rsi;
+  if (static_cast<uint32_t>(resource) != address_space || limit == 0) return;
+  if (any_process && registers.rdi != 0 && registers.rdi != process.pid) return;
+  if (!process.restricted && !readable(limit, sizeof(uint64_t))) return;
+  if (*reinterpret_cast<const uint64_t*>(limit) != infinity) make_room_for_limit();
+}
 
 void before_prctl(Registers& registers, uint32_t) {
   constexpr uint64_t pr_set_seccomp = 22;

@@ -16,7 +16,7 @@ namespace {
 
 // The collector frees slots; a slot in the state FREE has head == tail.
 culprit_slot* claim_slot(uint32_t tid) {
-  uint32_t count = process.session->slot_count;
+  uint32_t count = process.slot_limit;
   uint32_t first = __atomic_load_n(&process.session->slot_hint, __ATOMIC_RELAXED);
   for (uint32_t i = 0; i < count; ++i) {
     uint32_t index = (first + i) % count;
@@ -30,6 +30,10 @@ culprit_slot* claim_slot(uint32_t tid) {
     slot->tid = tid;
     slot->process = process.record_index;
     __atomic_store_n(&process.session->slot_hint, index + 1, __ATOMIC_RELAXED);
+    uint32_t highest = __atomic_load_n(&process.highest_slot, __ATOMIC_RELAXED);
+    while (highest < index + 1 && !__atomic_compare_exchange_n(&process.highest_slot, &highest, index + 1, true,
+                                                               __ATOMIC_RELAXED, __ATOMIC_RELAXED)) {
+    }
     return slot;
   }
   return nullptr;

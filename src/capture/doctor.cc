@@ -62,10 +62,11 @@ CheckResult check_sites() {
     auto elf = parse_elf(copy->bytes());
     if (!elf) return bad("system call sites", elf.error().what, "");
     PatchSites sites = find_patch_sites(*elf, patched_calls());
-    std::string finding = fmt::format("{} of libc's {} system calls can be patched, {} that make or end handles cannot",
-                                      sites.sites.size(), sites.system_calls, sites.unfit.size());
+    std::string finding = fmt::format("of libc's system calls that make or end handles, {} can be patched, {} cannot",
+                                      sites.sites.size(), sites.unfit.size());
     if (sites.sites.empty())
-      return bad("system call sites", finding, "handles made by this libc are only seen from outside");
+      return bad("system call sites", finding,
+                 "culprit run wraps libc's functions instead, and says what that cannot see");
     return good("system call sites", finding);
   }
   return bad("system call sites", "culprit does not run on glibc's libc.so.6", "");

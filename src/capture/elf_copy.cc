@@ -54,7 +54,8 @@ void copy_section_headers(int fd, Mapping& copy) {
 
 bool is_wanted(const ElfSegment& segment, ElfParts parts, bool sections_tell) {
   if (!segment.is_load()) {
-    return segment.type == elf::segment_note || segment.type == elf::segment_interpreter || segment.type == elf::segment_dynamic;
+    return segment.type == elf::segment_note || segment.type == elf::segment_interpreter ||
+           segment.type == elf::segment_dynamic;
   }
   if (parts == ElfParts::all_load) return true;
   return parts == ElfParts::unwind && !sections_tell && (!segment.is_code() || segment.offset == 0);

@@ -27,8 +27,8 @@ struct UnfitSite {
 struct PatchSites {
   std::vector<culprit_site> sites;  // ascending by address, disjoint
   std::vector<UnfitSite> unfit;     // of wanted numbers
-  uint32_t system_calls = 0;        // `syscall` instructions found, of any number
-  uint32_t unknown_numbers = 0;  // of those: the number could not be told (computed, or handed in) and no pattern fits
+  uint32_t unknown_numbers =
+      0;  // `syscall` instructions whose number could not be told (computed, or handed in) and no pattern fits
 };
 
 // `wanted`: system call numbers. The function syscall() is fitted always, as any number can pass through it.

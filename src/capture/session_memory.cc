@@ -19,19 +19,17 @@ namespace {
 constexpr uint64_t page = 4096;
 constexpr uint64_t processes_offset = (sizeof(culprit_session) + page - 1) / page * page;
 constexpr uint64_t process_size = sizeof(culprit_process);
-constexpr uint64_t slots_offset = (processes_offset + CULPRIT_PROCESS_COUNT * process_size + page - 1) / page * page;
+constexpr uint64_t tables_offset = (processes_offset + CULPRIT_PROCESS_COUNT * process_size + page - 1) / page * page;
+constexpr uint64_t slots_offset = tables_offset + CULPRIT_TABLES_SIZE;
 
-constexpr uint64_t tables_offset_for(uint32_t slot_count) {
-  return slots_offset + uint64_t{slot_count} * CULPRIT_SLOT_SIZE;
-}
+constexpr uint64_t total_size(uint32_t slot_count) { return slots_offset + uint64_t{slot_count} * CULPRIT_SLOT_SIZE; }
 
 // A sparse file counts by its size against RLIMIT_FSIZE, and going over it is a signal.
 uint32_t slots_within_limits(uint32_t slot_count) {
   for (auto resource : {RLIMIT_FSIZE, RLIMIT_AS}) {
     rlimit limit{};
     getrlimit(resource, &limit);
-    while (limit.rlim_cur != RLIM_INFINITY && slot_count > 1 &&
-           tables_offset_for(slot_count) + CULPRIT_TABLES_SIZE > limit.rlim_cur / 2) {
+    while (limit.rlim_cur != RLIM_INFINITY && slot_count > 1 && total_size(slot_count) > limit.rlim_cur / 2) {
       slot_count /= 2;
     }
   }
@@ -55,7 +53,7 @@ Result<SessionMemory> SessionMemory::create(const std::string& agent_path, uint3
   auto raw = checked("create shared memory", [] { return memfd_create("culprit-session", MFD_CLOEXEC); });
   if (!raw) return tl::unexpected<Error>(raw.error());
   Fd fd(*raw);
-  uint64_t total = tables_offset_for(slot_count) + CULPRIT_TABLES_SIZE;
+  uint64_t total = total_size(slot_count);
   CULPRIT_TRY(checked("size the shared memory", [&] { return ftruncate(fd.get(), static_cast<off_t>(total)); }));
   auto start = checked("map the shared memory", [&] {
     return mmap(nullptr, total, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, fd.get(), 0);
@@ -75,7 +73,7 @@ Result<SessionMemory> SessionMemory::create(const std::string& agent_path, uint3
   header.total_size = total;
   header.processes_offset = processes_offset;
   header.slots_offset = slots_offset;
-  header.tables_offset = tables_offset_for(slot_count);
+  header.tables_offset = tables_offset;
   header.slot_count = slot_count;
   agent_path.copy(header.agent_path, sizeof(header.agent_path) - 1);
   std::memcpy(mapping.data(), &header, sizeof(header));
@@ -97,10 +95,11 @@ std::string SessionMemory::environment_value(const std::string& socket_name, boo
 uint64_t SessionMemory::add_table(Bytes bytes) {
   constexpr uint64_t alignment = 64;
   if (bytes.empty() || bytes.size() > CULPRIT_TABLES_SIZE - tables_used_) return 0;
-  uint64_t offset = tables_offset_for(slot_count_) + tables_used_;
+  uint64_t offset = tables_offset + tables_used_;
   std::memcpy(mapping_.data() + offset, bytes.data(), bytes.size());
   uint64_t used = tables_used_ + (bytes.size() + alignment - 1) / alignment * alignment;
   tables_used_ = std::min<uint64_t>(used, CULPRIT_TABLES_SIZE);
+  store_shared(header().tables_used, tables_used_);
   return offset;
 }
 

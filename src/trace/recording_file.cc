@@ -51,12 +51,21 @@ bool same_file(int fd, const std::string& path) {
          opened.st_dev == named.st_dev;
 }
 
+// A finished recording is renamed to its name. Over a device, a pipe or a link that would destroy something of the
+// system's or somebody's.
+Result<void> check_replaceable(const std::string& path) {
+  struct stat there {};
+  if (::lstat(path.c_str(), &there) != 0 || S_ISREG(there.st_mode)) return {};
+  return fail(ErrorKind::usage, "cannot record to " + path + ": it exists and is no ordinary file");
+}
+
 }  // namespace
 
 Result<RecordingFile> RecordingFile::create(const std::string& path) {
   if (std::error_code ignored; std::filesystem::is_directory(path, ignored)) {
     return fail(ErrorKind::usage, "cannot record to " + path + ": it is a directory");
   }
+  CULPRIT_TRY(check_replaceable(path));
   std::string partial = path + ".partial";
   for (int attempt = 0; attempt < 10; ++attempt) {
     auto file = open_file(partial, O_RDWR | O_CREAT | O_NOFOLLOW, 0666);
@@ -138,6 +147,7 @@ void RecordingFile::drop_waiting() {
 
 Result<void> RecordingFile::complete() {
   if (path_.empty()) return {};
+  CULPRIT_TRY(check_replaceable(path_));
   CULPRIT_TRY(checked("cannot sync " + name_, [&] { return ::fsync(fd_.get()); }));
   CULPRIT_TRY(
       checked("cannot rename " + name_ + " to " + path_, [&] { return ::rename(name_.c_str(), path_.c_str()); }));

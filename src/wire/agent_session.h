@@ -3,7 +3,7 @@
  * One memfd per session, mapped whole by the collector and by every process; sparse, so its size costs address space only.
  * A memfd and not a file below /dev/shm: a full tmpfs would kill the victim by SIGBUS when a page is first touched.
  *
- *   session header | process records | slots (one per thread) | tables (unwind tables and patch lists, collector writes)
+ *   session header | process records | tables (unwind tables and patch lists, collector writes) | slots (one per thread)
  *
  * The agent opens it through CULPRIT_SESSION_VARIABLE in its environment, maps it, closes the fd, and takes the variable (and itself
  * from LD_PRELOAD) out of the environment that the program sees. The value is
@@ -34,14 +34,15 @@
 #define CULPRIT_RING_WAIT_NS 1000000000ull   /* longest wait for room in a full ring, */
 #define CULPRIT_RING_SILENCE_NS 200000000ull /* and for a collector whose heartbeat stands still */
 
-#define CULPRIT_PROCESS_COUNT 4096u
-#define CULPRIT_SLOT_COUNT 4096u
-#define CULPRIT_RANGE_COUNT 1024u
-#define CULPRIT_RING_RECORDS 32768u /* power of two; 1 MiB of 32-byte records */
+/* All of it counts against RLIMIT_AS of every victim, so it is no larger than needed. */
+#define CULPRIT_PROCESS_COUNT 1024u
+#define CULPRIT_SLOT_COUNT 2048u
+#define CULPRIT_RANGE_COUNT 512u
+#define CULPRIT_RING_RECORDS 16384u /* power of two; 512 KiB of 32-byte records */
 #define CULPRIT_SCRATCH_SIZE 65536u
-#define CULPRIT_TREE_SIZE (6u << 20)
-#define CULPRIT_SLOT_SIZE (8u << 20)
-#define CULPRIT_TABLES_SIZE (1ull << 30)
+#define CULPRIT_TREE_SIZE (1408u << 10)
+#define CULPRIT_SLOT_SIZE (2u << 20)
+#define CULPRIT_TABLES_SIZE (256ull << 20)
 
 struct culprit_session {
   uint64_t magic;
@@ -52,7 +53,8 @@ struct culprit_session {
   uint64_t processes_offset;
   uint64_t slots_offset;
   uint64_t tables_offset;
-  uint32_t slot_count; /* places that exist; a process that could map only a part uses those it reaches */
+  uint64_t tables_used; /* C: bytes of the tables written so far */
+  uint32_t slot_count;  /* places that exist; a process that could map only a part uses those it reaches */
   uint32_t slot_hint; /* A, C: where to look for a free slot first: lowest one freed, one past the last one claimed. only a hint */
   char agent_path[4096]; /* what goes into LD_PRELOAD of every exec */
 

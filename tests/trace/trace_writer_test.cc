@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 #include <signal.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -186,6 +187,25 @@ TEST(TraceWriter, ReadsBackWhatItWroteToADirectoryThatIsGone) {
   ASSERT_FALSE(result);
   EXPECT_THAT(result.error().what, HasSubstr("cannot rename"));
   EXPECT_EQ(replayed(*writer->reopen().value()).lines.size(), 1u);
+}
+
+TEST(TraceWriter, NeverReplacesAPipeADeviceOrALink) {
+  TemporaryDirectory directory;
+  TraceTables tables;
+  std::string pipe = directory / "pipe";
+  ASSERT_EQ(::mkfifo(pipe.c_str(), 0600), 0);
+  auto refused = TraceWriter::create(pipe, tables, {});
+  ASSERT_FALSE(refused);
+  EXPECT_THAT(refused.error().what, ::testing::HasSubstr("no ordinary file"));
+  // Also one that came while it was recorded.
+  std::string path = directory / "x.culprit";
+  auto writer = TraceWriter::create(path, tables, {});
+  ASSERT_TRUE(writer) << writer.error().what;
+  ASSERT_EQ(::mkfifo(path.c_str(), 0600), 0);
+  EXPECT_FALSE((*writer)->finish({}));
+  struct stat there {};
+  ASSERT_EQ(::lstat(path.c_str(), &there), 0);
+  EXPECT_TRUE(S_ISFIFO(there.st_mode));
 }
 
 }  // namespace
