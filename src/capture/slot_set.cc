@@ -20,7 +20,8 @@ constexpr LostMeaning lost_meanings[] = {
     {CULPRIT_LOST_NESTED, LossKind::nested_event, ""},
     {CULPRIT_LOST_NAME_CUT, LossKind::name_truncated, ""},
     {CULPRIT_LOST_EXEC_NOT_FOLLOWED, LossKind::process_not_followed,
-     "an exec whose environment had no room for the agent"},
+     "an exec the agent could not go along with: a set-uid program, its library out of reach, or too large an "
+     "environment"},
 };
 constexpr uint64_t believable_count = uint64_t{1} << 48;
 
