@@ -22,6 +22,7 @@ std::array<uint8_t, 7> call_pattern(uint32_t number) {
 }  // namespace
 
 bool looks_patchable(Bytes libc_image) {
+  if (libc_image.empty()) return false;
   constexpr uint32_t essential[] = {SYS_openat, SYS_close, SYS_socket, SYS_dup2, SYS_pipe2, SYS_execve};
   return std::ranges::all_of(essential, [&](uint32_t number) {
     auto pattern = call_pattern(number);

@@ -65,7 +65,7 @@ TEST(Commands, HaveCompleteRows) {
 }
 
 TEST(Commands, AreDescribedInTheReference) {
-  std::filesystem::path docs = std::filesystem::path(__FILE__).parent_path() / "../../docs/commands.md";
+  std::filesystem::path docs = std::filesystem::path(CULPRIT_SOURCE_FOLDER) / "docs/commands.md";
   EXPECT_EQ(content_of(docs), commands_markdown()) << "culprit help --markdown > docs/commands.md";
 }
 
