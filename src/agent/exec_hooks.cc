@@ -11,6 +11,7 @@ namespace culprit::agent {
 namespace {
 
 constexpr char preload_variable[] = "LD_PRELOAD=";
+constexpr char sanitizer_variable[] = "ASAN_OPTIONS=";
 constexpr size_t no_entry = ~size_t{0};
 
 // Builds text in the slot's scratch memory, which stays valid until the kernel has copied it.
@@ -44,11 +45,12 @@ size_t entry_with(const char* const* environment, size_t count, const char* pref
   return no_entry;
 }
 
-const char* preload_entry(Scratch& scratch, const char* old) {
+// `prefix` and `first`, and behind a colon what the old entry has behind `prefix`.
+const char* joined_entry(Scratch& scratch, const char* prefix, const char* first, const char* old) {
   char* start = scratch.next;
-  scratch.append(preload_variable);
-  scratch.append(process.session->agent_path);
-  const char* others = old == nullptr ? "" : old + sizeof preload_variable - 1;
+  scratch.append(prefix);
+  scratch.append(first);
+  const char* others = old == nullptr ? "" : old + length_of(prefix, 64);
   if (*others != 0) {
     scratch.append(":");
     scratch.append(others);
@@ -71,20 +73,24 @@ const char** with_agent(const char* const* environment) {
   if (environment != nullptr) {
     // What the kernel would refuse is left to it.
     for (;; ++count) {
-      if (count + 4 > list_limit || !can_read(&environment[count], sizeof(char*))) return nullptr;
+      if (count + 5 > list_limit || !can_read(&environment[count], sizeof(char*))) return nullptr;
       if (environment[count] == nullptr) break;
       if (!can_read(environment[count], 1)) return nullptr;
     }
   }
-  for (size_t i = 0; i < count; ++i) list[i] = environment[i];
+  for (size_t i = 0; i < count; ++i) list[1 + i] = environment[i];
 
-  char* text = reinterpret_cast<char*>(list + count + 3);
+  char* text = reinterpret_cast<char*>(list + count + 4);
   Scratch scratch{text, reinterpret_cast<char*>(thread.slot->scratch) + CULPRIT_SCRATCH_SIZE};
+  auto old = [&](size_t index) { return index == no_entry ? nullptr : environment[index]; };
+  size_t sanitizer = entry_with(environment, count, sanitizer_variable);
   size_t preload = entry_with(environment, count, preload_variable);
-  const char* old = preload == no_entry ? nullptr : environment[preload];
-  list[preload == no_entry ? count++ : preload] = preload_entry(scratch, old);
-  list[count++] = session_entry(scratch);
-  list[count] = nullptr;
+  constexpr const char* sanitizer_option = CULPRIT_SANITIZER_ENTRY + sizeof sanitizer_variable - 1;
+  list[0] = joined_entry(scratch, sanitizer_variable, sanitizer_option, old(sanitizer));
+  const char* preload_list = joined_entry(scratch, preload_variable, process.session->agent_path, old(preload));
+  list[preload == no_entry ? ++count : 1 + preload] = preload_list;
+  list[++count] = session_entry(scratch);
+  list[++count] = nullptr;
   return scratch.full ? nullptr : list;
 }
 

@@ -117,6 +117,7 @@ bool take_session_from(char** environment, SessionText& text, bool hide) {
 }
 
 void hide_preload_from(char** environment) {
+  if (environment[0] != nullptr && starts_with(environment[0], CULPRIT_SANITIZER_ENTRY)) remove_variable(environment);
   char** entry = find_variable(environment, preload_variable);
   if (entry == nullptr) return;
   char* value = *entry + sizeof preload_variable - 1;

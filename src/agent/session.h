@@ -17,7 +17,8 @@ struct SessionText {
 
 // Reads the variable and, if `hide`, takes it out of `environment`. False: there is none, or it is malformed.
 bool take_session_from(char** environment, SessionText& text, bool hide);
-// Takes the agent out of LD_PRELOAD, and LD_PRELOAD out of the environment if nothing else was in it.
+// Takes the agent out of LD_PRELOAD (and LD_PRELOAD out of the environment if nothing else was in it), and
+// CULPRIT_SANITIZER_ENTRY.
 void hide_preload_from(char** environment);
 
 // The program limits its address space, against which our mapping counts: gives back what this process has no use for

@@ -37,15 +37,19 @@ std::vector<std::string> environment_with_agent(const std::string& agent_library
   constexpr std::string_view variable = CULPRIT_SESSION_VARIABLE "=";
   std::vector<std::string> environment;
   std::string preloaded = agent_library;
+  std::string sanitizer = CULPRIT_SANITIZER_ENTRY;
+  constexpr std::string_view sanitizer_options = "ASAN_OPTIONS=";
   for (char** entry = environ; *entry != nullptr; entry++) {
     std::string_view text(*entry);
     if (text.starts_with(variable)) continue;
+    if (text.starts_with(sanitizer_options)) sanitizer += fmt::format(":{}", text.substr(sanitizer_options.size()));
     if (!text.starts_with(preload)) {
       environment.emplace_back(text);
     } else if (text.size() > preload.size()) {
       preloaded += fmt::format(":{}", text.substr(preload.size()));
     }
   }
+  environment.insert(environment.begin(), sanitizer);
   environment.push_back(std::string(preload) + preloaded);
   environment.push_back(std::string(variable) + session);
   return environment;

@@ -29,6 +29,10 @@
 #define CULPRIT_WIRE_VERSION 1u
 #define CULPRIT_SESSION_MAGIC 0x3154505255434c43ull
 #define CULPRIT_SESSION_VARIABLE "CULPRIT_SESSION"
+/* GCC's AddressSanitizer runtime refuses to run behind another preloaded library unless told so. It reads the first ASAN_OPTIONS of
+ * /proc/self/environ, so this entry (with the program's own options behind it) goes in front of the environment, and the agent takes it
+ * out of what the program sees. */
+#define CULPRIT_SANITIZER_ENTRY "ASAN_OPTIONS=verify_asan_link_order=0"
 #define CULPRIT_WAIT_NS 500000000ull        /* longest handshake */
 #define CULPRIT_HELLO_WAIT_NS 3000000000ull /* but for the first, without which nothing of the process would be seen */
 #define CULPRIT_RING_WAIT_NS 1000000000ull   /* longest wait for room in a full ring, */

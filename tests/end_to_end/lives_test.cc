@@ -51,6 +51,12 @@ TEST(Processes, KeepWhatExecKeepsAndLoseWhatItCloses) {
   EXPECT_EQ(by_exec, 5u);
 }
 
+TEST(Processes, WithASanitizerThatWantsToComeFirstRunAsAlone) {
+  Json report = same_as_alone({program("address_sanitized")});
+  EXPECT_EQ(made_under(report, "main"), (Made{5, 0, 5}));
+  same_as_alone({"/bin/sh", "-c", program("address_sanitized") + "; env | grep ASAN_OPTIONS; echo $?"});
+}
+
 TEST(Processes, OneHundredInAPipelineAreAllSeen) {
   std::string pipeline = "echo one hundred";
   for (int i = 0; i < 98; i++) pipeline += " | cat";
