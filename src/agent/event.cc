@@ -45,18 +45,23 @@ void defer(const Registers& registers, const culprit_record& record) {
   __atomic_store_n(&event.ready, 1, __ATOMIC_RELEASE);
 }
 
+void write_deferred_event(CallTree& tree, DeferredEvent& event) {
+  if (event.ready == 0) return;
+  uint32_t node = event.root;
+  for (uint32_t frame = event.frame_count; frame-- > 0;) node = child_node(tree, node, event.frames[frame]);
+  event.record.node = node < first_node ? 0 : node;
+  put(event.record);
+  event.ready = 0;
+}
+
+// More may come in while these are written: the list is emptied only if it did not grow meanwhile.
 void write_deferred(CallTree& tree) {
-  uint32_t used = tree.deferred_used < deferred_count ? tree.deferred_used : deferred_count;
-  for (uint32_t i = 0; i < used; ++i) {
-    DeferredEvent& event = tree.deferred[i];
-    if (event.ready == 0) continue;
-    uint32_t node = event.root;
-    for (uint32_t frame = event.frame_count; frame-- > 0;) node = child_node(tree, node, event.frames[frame]);
-    event.record.node = node < first_node ? 0 : node;
-    put(event.record);
-    event.ready = 0;
-  }
-  tree.deferred_used = 0;
+  uint32_t written = 0;
+  uint32_t used = 0;
+  do {
+    used = __atomic_load_n(&tree.deferred_used, __ATOMIC_ACQUIRE);
+    for (; written < used && written < deferred_count; ++written) write_deferred_event(tree, tree.deferred[written]);
+  } while (!__atomic_compare_exchange_n(&tree.deferred_used, &used, 0, false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED));
 }
 
 // False: nothing is to be recorded. `nested`: a hook of this thread is interrupted.
@@ -70,6 +75,7 @@ bool enter_hook(const Registers& registers, bool& nested) {
     nested = here < thread.busy_stack || !same_stack(here, thread.busy_stack);
     if (nested) return thread.slot != nullptr && !is_fork_child();
     thread.busy_stack = 0;
+    thread.asking = false;
   }
   thread.busy_stack = here;
   if (__builtin_expect(is_fork_child(), 0)) become_fork_child(thread.fork_tsc);

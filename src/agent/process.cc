@@ -46,7 +46,7 @@ void become_fork_child(uint64_t fork_tsc) {
   process.pid = static_cast<uint32_t>(raw_syscall(__NR_getpid));
   thread.slot = nullptr;
   thread.tree = nullptr;
-  thread.no_slot = thread.shares_memory = false;
+  thread.no_slot = thread.shares_memory = thread.asking = false;
   thread.vfork_child = 0;
   thread.fork_tsc = 0;
   *alive_word = 1;

@@ -86,7 +86,7 @@ uint32_t post_request(culprit_request kind, uint64_t argument, uint64_t end) {
 }
 
 bool answered(const culprit_slot* slot, uint32_t number) {
-  return __atomic_load_n(&slot->reply_number, __ATOMIC_ACQUIRE) == number;
+  return static_cast<int32_t>(__atomic_load_n(&slot->reply_number, __ATOMIC_ACQUIRE) - number) >= 0;
 }
 
 // Without system calls: about 300 ms of pauses, where nothing can be asked for the time.
@@ -116,10 +116,13 @@ void tell(culprit_request kind, uint64_t argument) {
 
 bool request(culprit_request kind, uint64_t argument, uint64_t end) {
   if (thread.slot == nullptr || __atomic_load_n(&process.session->collector_gone, __ATOMIC_RELAXED) != 0) return false;
+  if (thread.asking) return false;
+  thread.asking = true;
   uint32_t number = post_request(kind, argument, end);
   uint64_t limit_ns = kind == CULPRIT_REQUEST_HELLO ? CULPRIT_HELLO_WAIT_NS : CULPRIT_WAIT_NS;
   bool done =
       process.restricted ? spin_for_answer(thread.slot, number) : sleep_for_answer(thread.slot, number, limit_ns);
+  thread.asking = false;
   if (!done) __atomic_store_n(&process.session->collector_gone, 1, __ATOMIC_RELAXED);
   return done && thread.slot->reply_status == 0;
 }

@@ -17,6 +17,7 @@ struct ThreadState {
   uint32_t fork_node;    // stack of that call
   uint32_t vfork_child;  // pid of the vfork child that runs on this thread's memory, 0 none
   bool no_slot;
+  bool asking;          // a request is under way: the hook of a signal handler that interrupts it cannot make another
   bool ring_abandoned;  // a wait for room timed out; do not wait again until the collector has moved
   bool shares_memory;   // clone(CLONE_VM) without own TLS happened: only the slot's own tid may record
   uint8_t any_call_depth;

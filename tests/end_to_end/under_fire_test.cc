@@ -50,7 +50,7 @@ TEST(UnderFire, CreatedMinusClosedIsOpenAndNoPairIsCrossed) {
     EXPECT_EQ(seen.created - seen.closed, seen.outstanding) << kind;
     EXPECT_LE(distance(seen.outstanding, real.outstanding), lost) << kind;
   }
-  EXPECT_EQ(watched.report.at("exact").get<bool>(), lost == 0);
+  EXPECT_EQ(watched.report.at("exact").get<bool>(), partial_losses(watched.report) == 0);
 }
 
 TEST(UnderFire, EachOpenNumberHasTheStackOfItsOwnLife) {
@@ -73,7 +73,9 @@ TEST(UnderFire, EachOpenNumberHasTheStackOfItsOwnLife) {
 TEST(SignalStorm, LosesNothingAndCrossesNothing) {
   Watched watched = watch({program("signal_storm")});
   ASSERT_EQ(watched.ran.ending(), "exit 0") << watched.ran.err;
-  uint64_t lost = partial_losses(watched.report);
+  // A stack cut short (a handler in the middle of the agent's own first question) is a visible loss: its function is
+  // not on it.
+  uint64_t lost = partial_losses(watched.report) + loss(watched.report, "stack_truncated");
   std::istringstream lines(watched.ran.out);
   std::string word, function;
   uint64_t created = 0, closed = 0;
@@ -86,7 +88,7 @@ TEST(SignalStorm, LosesNothingAndCrossesNothing) {
     EXPECT_LE(distance(seen.closed, closed), lost) << function << ": closed " << seen.closed << " of " << closed;
   }
   EXPECT_EQ(functions, 2);
-  EXPECT_EQ(watched.report.at("exact").get<bool>(), lost == 0);
+  EXPECT_EQ(watched.report.at("exact").get<bool>(), partial_losses(watched.report) == 0);
 }
 
 }  // namespace
