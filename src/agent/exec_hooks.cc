@@ -85,7 +85,7 @@ const char** with_agent(const char* const* environment) {
   auto old = [&](size_t index) { return index == no_entry ? nullptr : environment[index]; };
   size_t sanitizer = entry_with(environment, count, sanitizer_variable);
   size_t preload = entry_with(environment, count, preload_variable);
-  constexpr const char* sanitizer_option = CULPRIT_SANITIZER_ENTRY + sizeof sanitizer_variable - 1;
+  constexpr const char* sanitizer_option = &CULPRIT_SANITIZER_ENTRY[sizeof sanitizer_variable - 1];
   list[0] = joined_entry(scratch, sanitizer_variable, sanitizer_option, old(sanitizer));
   const char* preload_list = joined_entry(scratch, preload_variable, process.session->agent_path, old(preload));
   list[preload == no_entry ? ++count : 1 + preload] = preload_list;
