@@ -47,8 +47,9 @@ AgentRecorder::AgentRecorder(SessionMemory memory, SessionSocket socket, TraceTa
       sink_(sink),
       clock_(calibrated_clock()),
       book_(tables, sink),
-      files_(memory_, tables),
-      images_(memory_, tables, book_, files_, clock_),
+      files_(tables),
+      shared_tables_(memory_),
+      images_(memory_, tables, book_, files_, shared_tables_, clock_),
       calls_(tables),
       shared_{tables,
               sink,
@@ -174,7 +175,7 @@ void AgentRecorder::finish() {
   memory_.finish();
   slots_.drain_all();
   find_ended_processes();  // those that ended since the last look
-  uint64_t left_out = files_.tables_left_out();
+  uint64_t left_out = shared_tables_.left_out();
   losses_.add(LossKind::memory_limit, left_out - std::exchange(tables_left_out_, left_out), ProcessId::none,
               "unwind tables that found no place in shared memory");
   book_.announce_old(INT64_MAX);

@@ -13,6 +13,7 @@
 #include "capture/request_server.h"
 #include "capture/session_memory.h"
 #include "capture/session_socket.h"
+#include "capture/shared_tables.h"
 #include "capture/slot_set.h"
 #include "capture/tsc_clock.h"
 
@@ -59,6 +60,7 @@ class AgentRecorder {
   LossCounter losses_;
   ProcessBook book_;
   ModuleFiles files_;
+  SharedTables shared_tables_;
   ProcessImages images_;
   CallNames calls_;
   DecoderShared shared_;

@@ -4,9 +4,6 @@
 #include <sys/stat.h>
 
 #include "capture/elf_copy.h"
-#include "capture/handle_calls.h"
-#include "capture/patch_sites.h"
-#include "unwind/unwind_table.h"
 
 namespace culprit {
 namespace {
@@ -21,26 +18,6 @@ std::string reachable_path(uint32_t pid, const MapsEntry& entry, struct stat& in
   }
   info = {};
   return "";
-}
-
-template <typename Item>
-Bytes bytes_of(const std::vector<Item>& items) {
-  return std::as_bytes(std::span(items));
-}
-
-}  // namespace
-
-namespace {
-
-std::string unfit_sentence(std::string_view library, const std::vector<UnfitSite>& unfit) {
-  if (unfit.empty()) return "";
-  std::string places;
-  for (const UnfitSite& site : unfit) {
-    if (!places.empty()) places += ", ";
-    places += fmt::format("{} in {}", describe_call(site.number, 0).call, site.function.empty() ? "?" : site.function);
-  }
-  return fmt::format("of {} these could not be patched, and what they make is only found by comparing with /proc: {}",
-                     library, places);
 }
 
 }  // namespace
@@ -71,7 +48,6 @@ ModuleFile& ModuleFiles::examine(const MapsEntry& entry, std::string opened_path
       file.size = copy->size();
     }
   }
-  if (file.segments.empty()) file.unwind = file.sites = TableState::impossible;
   file.id = intern(file.path, build_id);
   return file;
 }
@@ -88,41 +64,11 @@ ModuleFile* ModuleFiles::of(uint32_t pid, const MapsEntry& entry) {
   return place->second;
 }
 
-void ModuleFiles::build_unwind(ModuleFile& file) {
-  if (file.unwind != TableState::not_built) return;
-  file.unwind = TableState::impossible;
+UnwindTable build_unwind_table(const ModuleFile& file) {
   auto copy = copy_elf(file.opened_path, ElfParts::unwind);
-  if (!copy) return;
+  if (!copy) return {};
   auto table = build_unwind_table(copy->bytes());
-  if (!table || table->rows.empty() || table->rows.size() > UINT32_MAX) return;
-  file.table.rows = memory_.add_table(bytes_of(table->rows));
-  file.table.far = memory_.add_table(bytes_of(table->far));
-  if (file.table.rows == 0 || (file.table.far == 0 && !table->far.empty())) {
-    tables_left_out_++;
-    file.table = {};
-    return;
-  }
-  file.table.row_count = static_cast<uint32_t>(table->rows.size());
-  file.table.far_count = static_cast<uint32_t>(table->far.size());
-  file.unwind = TableState::built;
-}
-
-void ModuleFiles::build_sites(ModuleFile& file) {
-  if (file.sites != TableState::not_built) return;
-  file.sites = TableState::impossible;
-  auto copy = copy_elf(file.opened_path, ElfParts::all_load);
-  if (!copy) return;
-  auto elf = parse_elf(copy->bytes());
-  if (!elf) return;
-  PatchSites found = find_patch_sites(*elf, patched_calls());
-  file.unfit = unfit_sentence(base_name(file.path), found.unfit);
-  file.patches.sites = memory_.add_table(bytes_of(found.sites));
-  if (file.patches.sites == 0) {
-    tables_left_out_ += !found.sites.empty();
-    return;
-  }
-  file.patches.site_count = static_cast<uint32_t>(found.sites.size());
-  file.sites = TableState::built;
+  return table ? std::move(*table) : UnwindTable{};
 }
 
 }  // namespace culprit

@@ -1,5 +1,4 @@
-// The files whose code runs in the tree: each is examined once, however many processes map it, and its unwind table and
-// system call sites are put into shared memory once, when they are first wanted.
+// The files whose code runs in the recorded processes: each is examined once, however many processes map it.
 #pragma once
 
 #include <cstdint>
@@ -9,44 +8,32 @@
 #include <tuple>
 #include <vector>
 
-#include "capture/session_memory.h"
 #include "format/elf.h"
 #include "format/procfs.h"
 #include "model/trace.h"
+#include "unwind/unwind_table.h"
 
 namespace culprit {
-
-enum class TableState : uint8_t { not_built, built, impossible };
 
 struct ModuleFile {
   ModuleId id = ModuleId::none;
   std::string path;         // as the process sees it
   std::string opened_path;  // how we reach it
   uint64_t size = 0;
-  std::vector<ElfSegment> segments;
-  TableState unwind = TableState::not_built;
-  culprit_range table{};  // rows, row_count, far, far_count
-  TableState sites = TableState::not_built;
-  culprit_patch_list patches{};  // sites, site_count
-  std::string unfit;             // what of it cannot be patched, one sentence; empty: nothing
+  std::vector<ElfSegment> segments;  // empty: it cannot be read, or is no ELF file
 
   bool is_patchable() const;  // libc or its loader
 };
 
 class ModuleFiles {
  public:
-  ModuleFiles(SessionMemory& memory, TraceTables& tables) : memory_(memory), tables_(tables) {}
+  explicit ModuleFiles(TraceTables& tables) : tables_(tables) {}
   ModuleFiles(const ModuleFiles&) = delete;
   ModuleFiles& operator=(const ModuleFiles&) = delete;
 
   // The file behind a mapping of code; null for anonymous memory. Stays valid as long as this object.
-  // A file that can no longer be read still gets a ModuleId, but no tables.
+  // A file that can no longer be read still gets a ModuleId, but no segments.
   ModuleFile* of(uint32_t pid, const MapsEntry& entry);
-
-  void build_unwind(ModuleFile& file);
-  void build_sites(ModuleFile& file);
-
-  uint64_t tables_left_out() const { return tables_left_out_; }  // because the shared memory was full
 
  private:
   // Device, inode, path, then size and time of change, so that a rebuilt program is a new file.
@@ -55,12 +42,13 @@ class ModuleFiles {
   ModuleFile& examine(const MapsEntry& entry, std::string opened_path);
   ModuleId intern(const std::string& path, const std::string& build_id);
 
-  SessionMemory& memory_;
   TraceTables& tables_;
   std::deque<ModuleFile> files_;
   std::map<Key, ModuleFile*> by_key_;
   std::map<std::pair<std::string, std::string>, ModuleId> ids_;
-  uint64_t tables_left_out_ = 0;
 };
+
+// Reads the file's .eh_frame; takes milliseconds per megabyte of code. Empty when it has none, or cannot be read.
+UnwindTable build_unwind_table(const ModuleFile& file);
 
 }  // namespace culprit

@@ -23,8 +23,8 @@ uint32_t parent_of(uint32_t pid) {
   return stat ? stat->parent : 0;
 }
 
-culprit_range range_of(const MappedCode& code) {
-  culprit_range range = code.file != nullptr ? code.file->table : culprit_range{};
+culprit_range range_of(const MappedCode& code, SharedTables& tables) {
+  culprit_range range = code.file != nullptr ? tables.of(*code.file).table : culprit_range{};
   range.start = code.start;
   range.end = code.end;
   range.bias = code.bias;
@@ -32,7 +32,9 @@ culprit_range range_of(const MappedCode& code) {
 }
 
 // Ranges that are left out are asked for by the agent when an address in them turns up.
-bool is_settled(const MappedCode& code) { return code.file == nullptr || code.file->unwind != TableState::not_built; }
+bool is_settled(const MappedCode& code, SharedTables& tables) {
+  return code.file == nullptr || tables.of(*code.file).unwind != TableState::not_built;
+}
 
 }  // namespace
 
@@ -91,7 +93,7 @@ bool ProcessImages::is_genuine(const WatchedProcess& process) const {
 void ProcessImages::build_first_tables(WatchedProcess& process) {
   std::vector<ModuleFile*> wanted;
   for (const MappedCode& code : process.code.newest()) {
-    bool is_wanted = code.file != nullptr && code.file->unwind == TableState::not_built;
+    bool is_wanted = !is_settled(code, shared_tables_);
     if (is_wanted && code.file->size <= first_tables_file_limit) wanted.push_back(code.file);
   }
   const std::string& name = tables_.process(process.id).name;
@@ -104,13 +106,13 @@ void ProcessImages::build_first_tables(WatchedProcess& process) {
   Time begin = monotonic_now();
   for (ModuleFile* file : wanted) {
     if (monotonic_now() - begin > first_tables_budget) break;
-    files_.build_unwind(*file);
+    shared_tables_.build_unwind(*file);
   }
 }
 
 void ProcessImages::build_table_at(WatchedProcess& process, uint64_t pc) {
   const MappedCode* code = process.code.find(pc, process.code.generation());
-  if (code != nullptr && code->file != nullptr) files_.build_unwind(*code->file);
+  if (code != nullptr && code->file != nullptr) shared_tables_.build_unwind(*code->file);
 }
 
 void ProcessImages::publish(WatchedProcess& process, bool with_patches) {
@@ -121,11 +123,14 @@ void ProcessImages::publish(WatchedProcess& process, bool with_patches) {
   __atomic_thread_fence(__ATOMIC_SEQ_CST);
   uint32_t ranges = 0, patches = 0;
   for (const MappedCode& code : process.code.newest()) {
-    if (is_settled(code) && ranges < CULPRIT_RANGE_COUNT) record.ranges[ranges++] = range_of(code);
+    if (is_settled(code, shared_tables_) && ranges < CULPRIT_RANGE_COUNT) {
+      record.ranges[ranges++] = range_of(code, shared_tables_);
+    }
     if (!with_patches || code.file == nullptr || !code.file->is_patchable()) continue;
-    files_.build_sites(*code.file);
-    if (code.file->sites != TableState::built || patches >= CULPRIT_PATCH_LISTS) continue;
-    culprit_patch_list list = code.file->patches;
+    shared_tables_.build_sites(*code.file);
+    const SharedModule& module = shared_tables_.of(*code.file);
+    if (module.sites != TableState::built || patches >= CULPRIT_PATCH_LISTS) continue;
+    culprit_patch_list list = module.patches;
     list.bias = code.bias;
     list.text_start = code.start;
     list.text_end = code.end;
@@ -136,12 +141,12 @@ void ProcessImages::publish(WatchedProcess& process, bool with_patches) {
   store_shared(record.ranges_sequence, sequence + 1);
 }
 
-std::string ProcessImages::unfit_sites(const WatchedProcess& process) const {
+std::string ProcessImages::unfit_sites(const WatchedProcess& process) {
   std::string sentences;
   for (const MappedCode& code : process.code.newest()) {
-    if (code.file == nullptr || code.file->unfit.empty()) continue;
-    if (!sentences.empty()) sentences += "; ";
-    sentences += code.file->unfit;
+    if (code.file == nullptr) continue;
+    const std::string& unfit = shared_tables_.of(*code.file).unfit;
+    if (!unfit.empty()) sentences += (sentences.empty() ? "" : "; ") + unfit;
   }
   return sentences;
 }
@@ -153,8 +158,8 @@ void ProcessImages::build_likely_tables() {
     if (!entry.is_executable) continue;
     ModuleFile* file = files_.of(static_cast<uint32_t>(getpid()), entry);
     if (file == nullptr || !file->is_patchable()) continue;
-    files_.build_unwind(*file);
-    files_.build_sites(*file);
+    shared_tables_.build_unwind(*file);
+    shared_tables_.build_sites(*file);
   }
 }
 

@@ -7,6 +7,7 @@
 #include "capture/module_files.h"
 #include "capture/process_book.h"
 #include "capture/session_memory.h"
+#include "capture/shared_tables.h"
 #include "capture/tsc_clock.h"
 
 namespace culprit {
@@ -14,8 +15,8 @@ namespace culprit {
 class ProcessImages {
  public:
   ProcessImages(SessionMemory& memory, TraceTables& tables, ProcessBook& book, ModuleFiles& files,
-                const TscClock& clock)
-      : memory_(memory), tables_(tables), book_(book), files_(files), clock_(clock) {}
+                SharedTables& shared_tables, const TscClock& clock)
+      : memory_(memory), tables_(tables), book_(book), files_(files), shared_tables_(shared_tables), clock_(clock) {}
 
   // The process that claimed the record, made known if it is new; null when the record makes no sense. A process that
   // already had another record has executed: its `record` is still the old one, which the caller retires before it
@@ -35,7 +36,7 @@ class ProcessImages {
   void build_table_at(WatchedProcess& process, uint64_t pc);
   void publish(WatchedProcess& process, bool with_patches);
   // What of its libc and loader cannot be patched, for Process::sight_reason; empty: nothing.
-  std::string unfit_sites(const WatchedProcess& process) const;
+  std::string unfit_sites(const WatchedProcess& process);
 
   // The loader's and libc's tables are wanted by nearly every program: builds them from those that culprit itself runs
   // on.
@@ -48,6 +49,7 @@ class ProcessImages {
   TraceTables& tables_;
   ProcessBook& book_;
   ModuleFiles& files_;
+  SharedTables& shared_tables_;
   const TscClock& clock_;
 };
 
