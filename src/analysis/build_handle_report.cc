@@ -4,6 +4,7 @@
 #include <map>
 
 #include "analysis/blame.h"
+#include "analysis/life_replay.h"
 #include "analysis/report_parts.h"
 
 namespace culprit {
@@ -12,22 +13,6 @@ namespace {
 
 // Stacks beyond that many groups are not looked up: nobody reads them, and symbols cost time.
 constexpr size_t named_groups = 5000;
-
-// Everything goes on to the lifetimes; losses are gathered.
-class Replay final : public EventSink {
- public:
-  explicit Replay(HandleLifetimes& lifetimes) : lifetimes_(lifetimes) {}
-  void on_handle(const HandleEvent& event) override { lifetimes_.on_handle(event); }
-  void on_process(const ProcessEvent& event) override { lifetimes_.on_process(event); }
-  void on_thread(const ThreadEvent& event) override { lifetimes_.on_thread(event); }
-  void on_snapshot(const HandleSnapshot& snapshot) override { lifetimes_.on_snapshot(snapshot); }
-  void on_mark(const Mark& mark) override { lifetimes_.on_mark(mark); }
-  void on_loss(const Loss& loss) override { losses.push_back(loss); }
-  std::vector<Loss> losses;
-
- private:
-  HandleLifetimes& lifetimes_;
-};
 
 struct Candidate {
   uint32_t group = 0;
@@ -198,35 +183,28 @@ void add_totals(const ReportSource& source, HandleReport& report) {
 }
 
 void add_losses(const ReportSource& source, std::vector<Loss> losses, HandleReport& report) {
-  for (Loss& loss : source.lifetimes.losses()) losses.push_back(std::move(loss));
   uint64_t nameless = 0;
-  for (const HandleGroup& group : report.groups) {
-    for (const ReportFrame& frame : group.stack.frames)
-      nameless += frame.function.empty() && !frame.module.empty() ? 1 : 0;
-  }
+  for (const HandleGroup& group : report.groups) nameless += nameless_frames(group.stack);
   losses.push_back({LossKind::symbols_missing, nameless, ProcessId::none, {}});
   report.losses = merge_losses(source, losses);
-  report.exact = std::none_of(report.losses.begin(), report.losses.end(),
-                              [](const MergedLoss& loss) { return meaning_of(loss.kind).makes_partial; });
+  report.exact = is_exact(report.losses);
 }
 
 }  // namespace
 
 Result<HandleReport> build_handle_report(Trace& trace, const SymbolLookup& lookup, const HandleReportOptions& options) {
   const Time after = std::clamp<Time>(options.after, 0, Time{1} << 60);
-  const Time started = std::clamp<Time>(trace.info().started, 0, Time{1} << 60);
+  const Time started = started_at(trace);
   HandleLeaks leaks(trace.tables(), {.window_start = after == 0 ? INT64_MIN : started + after,
                                      .series_start = started + after,
                                      .keep_lives = options.handles ? options.handles_limit : 0,
                                      .keep_closed = options.all});
-  HandleLifetimes lifetimes(trace.tables(), leaks);
-  Replay replay(lifetimes);
-  CULPRIT_TRY(trace.replay(replay));
-  lifetimes.finish(trace.info().ended);
+  LifeReplay replay(trace, leaks);
+  CULPRIT_TRY(replay.run());
 
-  const RecordingSpan recording{started, std::max(started, lifetimes.last_event())};
+  const RecordingSpan recording = replay.span();
   const RecordingSpan window{started + after, std::max(started + after, recording.end)};
-  const ReportSource source{trace.tables(), lifetimes, leaks, recording};
+  const ReportSource source{{trace.tables(), started}, replay.lifetimes(), leaks, recording};
   StackSymbols symbols(trace.tables(), lookup);
   HandleReport report;
   report.window_start = static_cast<double>(after) / 1e9;
@@ -242,7 +220,7 @@ Result<HandleReport> build_handle_report(Trace& trace, const SymbolLookup& looku
   if (options.handles) add_handles(source, symbols, candidates, report);
   add_target(source, trace.info(), report);
   add_totals(source, report);
-  add_losses(source, std::move(replay.losses), report);
+  add_losses(source, replay.losses(), report);
   return report;
 }
 

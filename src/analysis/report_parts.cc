@@ -1,7 +1,5 @@
 #include "analysis/report_parts.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <numeric>
 
@@ -9,7 +7,7 @@ namespace culprit {
 
 namespace {
 
-constexpr size_t process_limit = 5, detail_limit = 5;
+constexpr size_t process_limit = 5;
 
 std::vector<ProcessCount> counts_of(const ReportSource& source, const ProcessTally& tally) {
   std::vector<ProcessCount> counts;
@@ -44,16 +42,6 @@ void fill_series(const ReportSource& source, const LifeGroup& group, HandleGroup
 }
 
 }  // namespace
-
-std::string ReportSource::text(StringId id) const {
-  return index_of(id) < tables.strings.size() ? std::string(tables.text(id)) : std::string();
-}
-
-ProcessCount ReportSource::process(ProcessId id, uint64_t count) const {
-  if (index_of(id) >= tables.processes.size()) return {{}, 0, count};
-  const Process& process = tables.process(id);
-  return {process.name, process.pid, count};
-}
 
 HandleGroup report_group(const ReportSource& source, const LifeGroup& group, const Opinion& opinion,
                          ReportStack stack) {
@@ -92,27 +80,6 @@ HandleGroup report_group(const ReportSource& source, const LifeGroup& group, con
                                static_cast<double>(life.closed - life.created) / 1e9});
   }
   report.stack = std::move(stack);
-  return report;
-}
-
-ReportHandle report_handle(const ReportSource& source, const HandleLife& life) {
-  ReportHandle report;
-  report.value = life.value;
-  report.type = source.text(life.type);
-  report.name = source.text(life.name);
-  report.object = life.object;
-  report.inode = life.inode;
-  report.how_created = life.how_created;
-  report.how_closed = life.how_closed;
-  report.creating = source.process(life.creating);
-  report.owning = source.process(life.owning);
-  report.closing = source.process(life.closing);
-  report.created_tid = life.created_tid;
-  report.closed_tid = life.closed_tid;
-  report.created_call = source.text(life.created_call);
-  report.closed_call = source.text(life.closed_call);
-  report.created = source.seconds(life.created);
-  report.closed = source.seconds(life.closed);
   return report;
 }
 
@@ -166,24 +133,6 @@ std::vector<ProcessReport> report_processes(const ReportSource& source, const st
     if (i < leak_growth.size()) report.time_left = time_left(facts.limit, facts.open_at_end, leak_growth[i]);
   }
   return reports;
-}
-
-std::vector<MergedLoss> merge_losses(const ReportSource& source, const std::vector<Loss>& losses) {
-  std::vector<MergedLoss> merged;
-  for (const Loss& loss : losses) {
-    if (static_cast<size_t>(loss.kind) >= loss_kind_count || loss.count == 0) continue;
-    auto place = std::lower_bound(merged.begin(), merged.end(), loss.kind,
-                                  [](const MergedLoss& entry, LossKind kind) { return entry.kind < kind; });
-    if (place == merged.end() || place->kind != loss.kind) place = merged.insert(place, {loss.kind, 0, {}});
-    place->count += loss.count;
-    std::string detail = loss.detail;
-    const ProcessCount process = source.process(loss.process);
-    if (detail.empty() && process.pid != 0) detail = fmt::format("{} ({})", process.name, process.pid);
-    auto& details = place->details;
-    if (detail.empty() || details.size() >= detail_limit) continue;
-    if (std::find(details.begin(), details.end(), detail) == details.end()) details.push_back(std::move(detail));
-  }
-  return merged;
 }
 
 }  // namespace culprit

@@ -29,30 +29,32 @@ void StackSymbols::prepare(std::span<const StackId> stacks) {
   for (size_t i = 0; i < wanted.size() && i < answers.size(); ++i) known_[wanted[i]] = std::move(answers[i]);
 }
 
+std::vector<ReportFrame> StackSymbols::report_frames(const Frame& frame) const {
+  ReportFrame blank;
+  blank.module = frame.module == ModuleId::none ? "" : tables_.module(frame.module).path;
+  blank.offset = frame.offset;
+  blank.found_by = frame.found_by;
+  blank.own = is_own_module(blank.module);
+  auto found = known_.find(frame);
+  if (found == known_.end() || found->second.frames.empty()) return {std::move(blank)};
+  const SymbolizedFrame& symbols = found->second;
+  std::vector<ReportFrame> frames;
+  for (const SourceFrame& source : symbols.frames) {
+    ReportFrame& named = frames.emplace_back(blank);
+    named.function = source.function;
+    named.file = source.file;
+    named.line = source.line;
+    named.inlined = source.inlined;
+    named.quality = symbols.quality;
+    named.function_offset = source.inlined ? 0 : symbols.offset_in_symbol;
+  }
+  return frames;
+}
+
 ReportStack StackSymbols::report_stack(StackId stack) const {
   ReportStack report;
-  for (const Frame& frame : frames_of(stack)) {
-    ReportFrame blank;
-    blank.module = frame.module == ModuleId::none ? "" : tables_.module(frame.module).path;
-    blank.offset = frame.offset;
-    blank.found_by = frame.found_by;
-    blank.own = is_own_module(blank.module);
-    auto found = known_.find(frame);
-    if (found == known_.end() || found->second.frames.empty()) {
-      report.frames.push_back(std::move(blank));
-      continue;
-    }
-    const SymbolizedFrame& symbols = found->second;
-    for (const SourceFrame& source : symbols.frames) {
-      ReportFrame& named = report.frames.emplace_back(blank);
-      named.function = source.function;
-      named.file = source.file;
-      named.line = source.line;
-      named.inlined = source.inlined;
-      named.quality = symbols.quality;
-      named.function_offset = source.inlined ? 0 : symbols.offset_in_symbol;
-    }
-  }
+  for (const Frame& frame : frames_of(stack))
+    for (ReportFrame& named : report_frames(frame)) report.frames.push_back(std::move(named));
   if (index_of(stack) < tables_.stacks.size() && stack != StackId::none) {
     StackId rest = stack;
     for (size_t i = 0; i < frame_limit && index_of(rest) >= StackTable::first_id; ++i)

@@ -27,6 +27,8 @@ class StackSymbols {
 
   // With blame assigned. Frames that were not prepared have no names.
   ReportStack report_stack(StackId stack) const;
+  // One frame, with the functions inlined into it before it. No blame.
+  std::vector<ReportFrame> report_frames(const Frame& frame) const;
 
  private:
   struct Hash {

@@ -55,10 +55,6 @@ bool grows(const Keeper& keeper) {
   return left >= limits.grows_from && !made_early(keeper) && keeper.growth.spread >= limits.spread_at_least;
 }
 
-std::string counted(uint64_t count, std::string_view one, std::string_view many) {
-  return fmt::format("{} {}", with_thousands(count), count == 1 ? one : many);
-}
-
 // "0 of 300 closed"
 std::string closed_in_words(const LifeGroup& group) {
   return fmt::format("{} of {} closed", with_thousands(group.closed()), with_thousands(group.created()));

@@ -95,6 +95,12 @@ std::string with_thousands(uint64_t number) {
   return digits;
 }
 
+std::string counted(uint64_t count, std::string_view one, std::string_view many) {
+  if (count == 1) return fmt::format("1 {}", one);
+  return many.empty() ? fmt::format("{} {}s", with_thousands(count), one)
+                      : fmt::format("{} {}", with_thousands(count), many);
+}
+
 std::string duration_in_words(double seconds) {
   constexpr double minute = 60, hour = 3600, day = 86400, year = 365.25 * day;
   if (!(seconds >= 0)) return "an unknown time";

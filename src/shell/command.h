@@ -19,6 +19,7 @@ enum class ValueKind : uint8_t {
   file,      // a path
   count,     // a whole number, at least 1
   duration,  // 500ms, 10s, 2min
+  text,      // words that the command itself looks at
 };
 
 struct OptionRow {
@@ -34,6 +35,7 @@ enum class Operands : uint8_t {
   none,
   at_most_one,
   one,
+  one_or_two,
   program,  // a command line: everything from the first word that is no option, or after "--"
 };
 

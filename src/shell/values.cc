@@ -52,6 +52,9 @@ Result<void> check_value(const OptionRow& option, std::string_view value) {
     case ValueKind::duration:
       if (!parse_duration(value)) return wants("a duration such as 500ms, 10s or 2min");
       return {};
+    case ValueKind::text:
+      if (value.empty()) return wants("something");
+      return {};
   }
   return {};
 }

@@ -1,61 +1,16 @@
 #include "view/as_json.h"
 
-#include <cmath>
-
-#include "view/json.h"
+#include "view/report_json.h"
 
 namespace culprit {
 
 namespace {
-
-Json number_or_null(double number) { return std::isfinite(number) ? Json(number) : Json(nullptr); }
-
-// Words of the interface have no spaces, so that they can be typed in a filter.
-std::string word(std::string_view name) {
-  std::string text(name);
-  for (char& c : text)
-    if (c == ' ') c = '_';
-  return text;
-}
-
-Json frame_json(const ReportFrame& frame) {
-  return {{"function", utf8(frame.function)},
-          {"file", utf8(frame.file)},
-          {"line", frame.line},
-          {"module", utf8(frame.module)},
-          {"offset", frame.offset},
-          {"function_offset", frame.function_offset},
-          {"found_by", word(name_of(frame.found_by))},
-          {"inlined", frame.inlined},
-          {"own", frame.own},
-          {"skipped_by", utf8(frame.skipped_by)}};
-}
-
-Json frames_json(const ReportStack& stack) {
-  Json frames = Json::array();
-  for (const ReportFrame& frame : stack.frames) frames.push_back(frame_json(frame));
-  return frames;
-}
-
-Json blamed_json(const ReportStack& stack) { return stack.blamed ? Json(*stack.blamed) : Json(nullptr); }
 
 Json processes_json(const std::vector<ProcessCount>& processes) {
   Json list = Json::array();
   for (const ProcessCount& process : processes)
     list.push_back({{"name", utf8(process.name)}, {"pid", process.pid}, {"count", process.count}});
   return list;
-}
-
-Json process_json(const ProcessCount& process) {
-  return process.pid == 0 ? Json(nullptr) : Json{{"name", utf8(process.name)}, {"pid", process.pid}};
-}
-
-template <typename How, size_t count>
-Json counts_json(const uint64_t (&counts)[count]) {
-  Json object = Json::object();
-  for (size_t at = 0; at < count; ++at)
-    if (counts[at] != 0) object[word(name_of(static_cast<How>(at)))] = counts[at];
-  return object;
 }
 
 Json examples_json(const HandleGroup& group) {
@@ -115,28 +70,6 @@ Json group_json(const HandleGroup& group) {
           {"closing_stacks", closing_json(group)}};
 }
 
-Json handle_json(const ReportHandle& handle) {
-  bool open = handle.how_closed == HowClosed::still_open;
-  return {{"value", handle.value},
-          {"type", utf8(handle.type)},
-          {"name", utf8(handle.name)},
-          {"object", handle.object},
-          {"inode", handle.inode},
-          {"how_created", word(name_of(handle.how_created))},
-          {"how_closed", word(name_of(handle.how_closed))},
-          {"creating", process_json(handle.creating)},
-          {"owning", process_json(handle.owning)},
-          {"closing", process_json(handle.closing)},
-          {"created", number_or_null(handle.created)},
-          {"created_thread", handle.created_tid},
-          {"created_call", utf8(handle.created_call)},
-          {"closed", open ? Json(nullptr) : number_or_null(handle.closed)},
-          {"closed_thread", open ? Json(nullptr) : Json(handle.closed_tid)},
-          {"closed_call", utf8(handle.closed_call)},
-          {"group", handle.group ? Json(*handle.group) : Json(nullptr)},
-          {"stack", frames_json(handle.creating_stack)}};
-}
-
 constexpr std::string_view end_words[] = {"running", "exited", "killed"};
 std::string_view end_word(ProcessEnd end) { return end_words[static_cast<size_t>(end)]; }
 constexpr std::string_view sight_words[] = {"agent", "wrappers", "handle_table", "bpf", "ptrace", "imported"};
@@ -169,23 +102,6 @@ Json process_report_json(const ProcessReport& process) {
           {"most_open", process.most_open},
           {"limit", process.limit},
           {"time_left", time_left_json(process.time_left)}};
-}
-
-template <typename Row, typename ToJson>
-Json list_json(const std::vector<Row>& rows, ToJson to_json) {
-  Json list = Json::array();
-  for (const Row& row : rows) list.push_back(to_json(row));
-  return list;
-}
-
-Json loss_json(const MergedLoss& loss) {
-  const LossMeaning& meaning = meaning_of(loss.kind);
-  return {{"kind", meaning.name},
-          {"count", loss.count},
-          {"meaning", meaning.meaning},
-          {"remedy", meaning.remedy},
-          {"partial", meaning.makes_partial},
-          {"details", list_json(loss.details, utf8)}};
 }
 
 Json unknown_json(const UnknownHandle& handle) {
@@ -237,7 +153,7 @@ std::string as_json(const HandleReport& report, const std::string& target) {
   Json answer = {{"schema", json_schema},
                  {"target", utf8(target)},
                  {"exact", report.exact},
-                 {"losses", list_json(report.losses, loss_json)},
+                 {"losses", losses_json(report.losses)},
                  {"recording", recording_json(report)},
                  {"totals", totals_json(report)},
                  {"groups", list_json(report.groups, group_json)},

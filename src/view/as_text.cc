@@ -106,7 +106,7 @@ std::string as_text(const HandleReport& report, const HandleTextOptions& options
   bool calm = !report.has_leak() && !options.details;
   if (!calm) text += details_text(report, options);
   text += unknown_text(report, options) + suppressions_text(report, options);
-  if (!calm || !report.exact) text += losses_text(report, style);
+  if (!calm || !report.exact) text += losses_text(report.losses, style);
   if (!options.recording.empty() && !calm)
     text += fmt::format("  recording: {} (culprit handles shows this again)\n", shown(options.recording, 160));
   return text;

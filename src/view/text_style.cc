@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cctype>
 #include <cstdlib>
 
 #include "base/text.h"
@@ -42,10 +43,22 @@ std::string spaces_up_to(std::string_view text, size_t columns) {
   return std::string(width < columns ? columns - width : 0, ' ');
 }
 
+bool locale_is_utf8() {
+  for (const char* name : {"LC_ALL", "LC_CTYPE", "LANG"}) {
+    const char* value = std::getenv(name);
+    if (value == nullptr || *value == '\0') continue;
+    std::string locale(value);
+    std::ranges::transform(locale, locale.begin(), [](unsigned char c) { return std::tolower(c); });
+    return locale.find("utf-8") != locale.npos || locale.find("utf8") != locale.npos;
+  }
+  return false;
+}
+
 }  // namespace
 
 TextStyle style_of(int fd) {
   TextStyle style;
+  style.unicode = locale_is_utf8();
   if (::isatty(fd) == 0) return style;
   const char* no_color = std::getenv("NO_COLOR");
   const char* kind = std::getenv("TERM");
@@ -96,13 +109,6 @@ std::string wrapped(std::string_view text, size_t columns, size_t start, size_t 
     line_empty = false;
   }
   return lines;
-}
-
-std::string counted(uint64_t count, std::string_view one, std::string_view many) {
-  std::string_view noun = one;
-  std::string plural = many.empty() ? std::string(one) + "s" : std::string(many);
-  if (count != 1) noun = plural;
-  return fmt::format("{} {}", with_thousands(count), noun);
 }
 
 }  // namespace culprit

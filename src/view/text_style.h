@@ -11,9 +11,11 @@ struct TextStyle {
   size_t columns = 80;
   bool colour = false;
   bool terminal = false;  // a person is looking: progress may be shown
+  bool unicode = true;    // charts may be drawn with blocks; else in ASCII
 };
 
 // Of what `fd` leads to. NO_COLOR (no-color.org) and TERM=dumb switch colour off; no terminal: 80 columns, no colour.
+// Unicode is what LC_ALL, LC_CTYPE or LANG says.
 TextStyle style_of(int fd);
 
 // What a piece of text is, not how it looks; text must be understood without it.
@@ -28,7 +30,5 @@ std::string right_aligned(std::string_view text, size_t columns);
 // `text` in lines that end at `columns`; the first begins at column `start` (what stands before it is not in `text`),
 // the others after `indent` spaces. No newline at the end.
 std::string wrapped(std::string_view text, size_t columns, size_t start, size_t indent);
-// "1 leak", "3 leaks"
-std::string counted(uint64_t count, std::string_view one, std::string_view many = {});
 
 }  // namespace culprit

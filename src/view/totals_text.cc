@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "analysis/trace_words.h"
 #include "base/text.h"
 
 namespace culprit {
@@ -143,11 +144,11 @@ std::string suppressions_text(const HandleReport& report, const HandleTextOption
   return line(options.style, words);
 }
 
-std::string losses_text(const HandleReport& report, const TextStyle& style) {
-  std::string text = report.exact ? line(style, "exact: nothing that could change this was lost")
-                                  : line(style, inked(style, Ink::warning, "partial, because"));
+std::string losses_text(const std::vector<MergedLoss>& losses, const TextStyle& style) {
+  std::string text = is_exact(losses) ? line(style, "exact: nothing that could change this was lost")
+                                      : line(style, inked(style, Ink::warning, "partial, because"));
   auto tell = [&](bool partial, std::string_view before) {
-    for (const MergedLoss& loss : report.losses)
+    for (const MergedLoss& loss : losses)
       if (meaning_of(loss.kind).makes_partial == partial)
         text += line(style, std::string(before) + loss_words(loss), 4);
   };

@@ -14,6 +14,6 @@ std::string totals_text(const HandleReport& report, const HandleTextOptions& opt
 std::string unknown_text(const HandleReport& report, const HandleTextOptions& options);
 std::string suppressions_text(const HandleReport& report, const HandleTextOptions& options);
 // "exact" or "partial, because …", one line per kind of loss.
-std::string losses_text(const HandleReport& report, const TextStyle& style);
+std::string losses_text(const std::vector<MergedLoss>& losses, const TextStyle& style);
 
 }  // namespace culprit

@@ -43,6 +43,12 @@ TEST(Text, GroupsDigits) {
   EXPECT_EQ(with_thousands(UINT64_MAX), "18,446,744,073,709,551,615");
 }
 
+TEST(Text, CountsThingsByTheirNouns) {
+  EXPECT_EQ(counted(1, "leak"), "1 leak");
+  EXPECT_EQ(counted(0, "leak"), "0 leaks");
+  EXPECT_EQ(counted(3000, "process", "processes"), "3,000 processes");
+}
+
 TEST(Text, SaysDurationsInWords) {
   EXPECT_EQ(duration_in_words(0), "0 s");
   EXPECT_EQ(duration_in_words(45e-9), "45 ns");
