@@ -27,6 +27,7 @@ ARROWS = {
     "shell": ["view", "capture", "trace"],
     "cli": ["shell"],
     "agent": ["wire"],
+    "bpf": ["wire"],
 }
 
 # A third-party library is included by one file or one folder: what the include starts with, and where that may stand.
@@ -39,6 +40,7 @@ THIRD_PARTY = {
     "zstd": ["src/trace/", "tests/trace/"],
     "xxhash.h": ["src/trace/", "tests/trace/", "tests/support/"],
     "capstone/": ["src/capture/", "tests/capture/"],
+    "bpf/": ["src/capture/bpf_program.cc", "src/bpf/"],
     "tl/": ["src/base/"],
     "fmt/": ["src/", "tests/", "fuzz/", "bench/"],
     "gtest/": ["tests/"],
