@@ -344,7 +344,9 @@ __noinline int copy_stack(void) {
   scratch->payload[2] = scratch->walk.start_bp;
   void *from = (void *)scratch->walk.start_sp;
   uint32_t bytes = 0;
-  if (!bpf_probe_read_user(&scratch->payload[3], CULPRIT_BPF_STACK_BYTES, from)) {
+  if (bpf_ringbuf_query(&events, BPF_RB_AVAIL_DATA) > ring_bytes / 2) {
+    /* Better events without stacks than none. */
+  } else if (!bpf_probe_read_user(&scratch->payload[3], CULPRIT_BPF_STACK_BYTES, from)) {
     bytes = CULPRIT_BPF_STACK_BYTES;
   } else if (!bpf_probe_read_user(&scratch->payload[3], 4096, from)) {
     bytes = 4096;

@@ -87,8 +87,8 @@ struct BpfProgram::State {
   handles* skeleton = nullptr;
   ring_buffer* ring = nullptr;
   MapMemory rows, pages, ranges;
-  const std::function<void(Bytes)>* take = nullptr;
-  size_t taken = 0, limit = 0;
+  const std::function<bool(Bytes)>* take = nullptr;
+  size_t taken = 0;
 
   ~State() {
     ring_buffer__free(ring);
@@ -163,8 +163,8 @@ Result<std::unique_ptr<BpfProgram>> BpfProgram::load(const BpfFilter& filter, co
     return fail(ErrorKind::system, fmt::format("cannot map the BPF program's tables: {}", strerror(errno)));
   auto on_event = [](void* context, void* data, size_t size) {
     auto& self = *static_cast<State*>(context);
-    (*self.take)(Bytes(static_cast<const std::byte*>(data), size));
-    return ++self.taken >= self.limit ? 1 : 0;
+    self.taken++;
+    return (*self.take)(Bytes(static_cast<const std::byte*>(data), size)) ? 0 : -ECANCELED;  // ends the consumption
   };
   state->ring = ring_buffer__new(bpf_map__fd(maps.events), on_event, state.get(), nullptr);
   if (state->ring == nullptr)
@@ -228,10 +228,9 @@ void BpfProgram::begin_epoch() { __atomic_fetch_add(&state_->skeleton->bss->tabl
 
 const culprit_bpf_lost& BpfProgram::lost() const { return state_->skeleton->bss->lost; }
 
-size_t BpfProgram::take_events(const std::function<void(Bytes)>& take, size_t limit) {
+size_t BpfProgram::take_events(const std::function<bool(Bytes)>& take) {
   state_->take = &take;
   state_->taken = 0;
-  state_->limit = limit;
   ring_buffer__consume(state_->ring);
   return state_->taken;
 }

@@ -68,8 +68,8 @@ class BpfProgram {
 
   const culprit_bpf_lost& lost() const;
 
-  // Hands over all events there are, at most `limit`; the event's bytes are readable until `take` returns. How many.
-  size_t take_events(const std::function<void(Bytes)>& take, size_t limit);
+  // Hands over the events there are until `take` returns false; the bytes are readable until it returns. How many.
+  size_t take_events(const std::function<bool(Bytes)>& take);
   // Sleeps until the kernel side asks for something, at most `limit`.
   void wait(std::chrono::microseconds limit);
 

@@ -57,6 +57,19 @@ const MappedCode* CodeMap::find(uint64_t pc, uint32_t generation) const {
   return nullptr;
 }
 
+Frame frame_in(const MappedCode* code, uint64_t address, FoundBy found_by) {
+  Frame frame{ModuleId::none, address, found_by};
+  if (code != nullptr && code->file != nullptr) {
+    frame.module = code->file->id;
+    frame.offset = address - code->bias;
+  }
+  return frame;
+}
+
+Frame CodeMap::frame_at(uint64_t address, FoundBy found_by) const {
+  return frame_in(find_in(newest(), address_inside(address, found_by)), address, found_by);
+}
+
 const std::vector<MappedCode>& CodeMap::newest() const {
   static const std::vector<MappedCode> none;
   return versions_.empty() ? none : versions_.back().code;

@@ -18,6 +18,13 @@ struct MappedCode {
   ModuleFile* file = nullptr;  // null: code that came from no file (JIT)
 };
 
+// The frame at an absolute address which lies in `code` (null: in no known code).
+Frame frame_in(const MappedCode* code, uint64_t address, FoundBy found_by);
+// Where to look for the code of a frame: a return address may lie just behind the mapping of a call that never returns.
+inline uint64_t address_inside(uint64_t address, FoundBy found_by) {
+  return found_by == FoundBy::registers || address == 0 ? address : address - 1;
+}
+
 class CodeMap {
  public:
   // Reads the text of /proc/PID/maps as the mappings of `generation` (culprit_process.table_generation), which may be
@@ -29,6 +36,8 @@ class CodeMap {
 
   // The code at `pc` in that generation; if it was not mapped then (or nobody looked), in the nearest later one.
   const MappedCode* find(uint64_t pc, uint32_t generation) const;
+  // The frame at an address by the newest mappings; one of no module if nothing is mapped there.
+  Frame frame_at(uint64_t address, FoundBy found_by) const;
   const std::vector<MappedCode>& newest() const;
   bool empty() const { return versions_.empty(); }
   uint32_t generation() const { return versions_.empty() ? 0 : versions_.back().generation; }

@@ -7,6 +7,7 @@
 #include <functional>
 
 #include "base/syscall.h"
+#include "capture/bpf_recorder.h"
 
 namespace culprit {
 namespace {
@@ -22,7 +23,12 @@ struct Rung {
 
 // Best first.
 const std::vector<Rung>& rungs() {
-  static const std::vector<Rung> all{};
+  static const std::vector<Rung> all{
+      {Via::bpf, false,
+       [](const WatchRequest& request, const AgentLibraries&, TraceTables& tables, EventSink& sink) {
+         return start_bpf_recorder(request, tables, sink);
+       }},
+  };
   return all;
 }
 

@@ -1,6 +1,5 @@
 #include "capture/slot_decoder.h"
 
-#include <fcntl.h>
 #include <fmt/core.h>
 #include <sched.h>
 
@@ -15,9 +14,7 @@ namespace {
 
 constexpr uint32_t window_limit = 1 << 20;
 constexpr uint32_t gap_limit = 1 << 16;  // definitions lost in a full ring leave gaps
-constexpr size_t call_limit = 4096;
 constexpr Time remap_interval = 5'000'000;
-constexpr uint16_t call_ioctl = 16, call_socket = 41, call_socketpair = 53, call_open = 2, call_openat = 257;
 
 // Without others, nobody shared the table before.
 bool has_other_threads(uint32_t pid) {
@@ -26,34 +23,7 @@ bool has_other_threads(uint32_t pid) {
   return status && status->threads > 1;
 }
 
-// The part of `extra` that describe_call looks at, so that the table of names stays small.
-uint64_t telling_part(uint16_t number, uint64_t extra) {
-  switch (number) {
-    case call_ioctl:
-      return extra & 0xffffffff;
-    case call_socket:
-    case call_socketpair:
-      return extra & 0xfffff;
-    case call_open:
-    case call_openat:
-      return extra & O_TMPFILE;
-    default:
-      return 0;
-  }
-}
-
 }  // namespace
-
-const CallNames::Entry& CallNames::of(uint16_t number, uint64_t extra) {
-  extra = telling_part(number, extra);
-  if (entries_.size() >= call_limit) extra = 0;
-  auto [place, is_new] = entries_.try_emplace(uint64_t{number} << 48 | extra);
-  if (is_new) {
-    CallDescription text = describe_call(number, extra);
-    place->second = {tables_.intern(text.call), tables_.intern(text.type), tables_.intern(text.name)};
-  }
-  return place->second;
-}
 
 template <typename Value>
 bool SlotDecoder::Window<Value>::put(uint32_t index, const Value& value) {
@@ -87,24 +57,16 @@ SlotDecoder::Stack SlotDecoder::stack_of(uint32_t node) const {
 }
 
 Frame SlotDecoder::frame_at(uint64_t address, uint8_t flags) {
-  Frame frame;
-  bool is_exact = (flags & CULPRIT_NODE_EXACT) != 0;
-  frame.found_by = is_exact                                  ? FoundBy::registers
-                   : (flags & CULPRIT_NODE_BY_FRAME_POINTER) ? FoundBy::frame_pointer
-                                                             : FoundBy::unwind_table;
-  // A call that never returns may be the last instruction of its mapping.
-  uint64_t inside = is_exact || address == 0 ? address : address - 1;
+  FoundBy found_by = (flags & CULPRIT_NODE_EXACT) != 0              ? FoundBy::registers
+                     : (flags & CULPRIT_NODE_BY_FRAME_POINTER) != 0 ? FoundBy::frame_pointer
+                                                                    : FoundBy::unwind_table;
+  uint64_t inside = address_inside(address, found_by);
   const MappedCode* code = owner_.code.find(inside, generation_);
   if (code == nullptr && monotonic_now() - owner_.maps_read > remap_interval) {
     shared_.read_mappings(owner_, std::max(generation_, owner_.code.generation()));
     code = owner_.code.find(inside, generation_);
   }
-  frame.offset = address;
-  if (code != nullptr && code->file != nullptr) {
-    frame.module = code->file->id;
-    frame.offset = address - code->bias;
-  }
-  return frame;
+  return frame_in(code, address, found_by);
 }
 
 void SlotDecoder::add_node(const culprit_record& record) {

@@ -6,26 +6,13 @@
 #include <unordered_map>
 #include <vector>
 
+#include "capture/call_names.h"
 #include "capture/loss_counter.h"
 #include "capture/process_book.h"
 #include "capture/ring_reader.h"
 #include "capture/tsc_clock.h"
 
 namespace culprit {
-
-// What system calls are called, interned once.
-class CallNames {
- public:
-  struct Entry {
-    StringId call, type, name;
-  };
-  explicit CallNames(TraceTables& tables) : tables_(tables) {}
-  const Entry& of(uint16_t number, uint64_t extra);
-
- private:
-  TraceTables& tables_;
-  std::unordered_map<uint64_t, Entry> entries_;
-};
 
 // What all slots of a session share. Everything outlives the decoders.
 struct DecoderShared {

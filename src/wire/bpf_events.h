@@ -114,7 +114,7 @@ struct culprit_bpf_cached_stack {
 struct culprit_bpf_lost {
   uint64_t handle_events;
   uint64_t process_events;
-  uint64_t stack_copies; /* not made because the memory could not be read */
+  uint64_t stack_copies; /* not made because the memory could not be read, or the ring is nearly full */
   uint64_t tables;       /* handle tables for which there was no room */
 };
 

@@ -1,0 +1,228 @@
+#include "capture/bpf_decoder.h"
+
+#include <fmt/core.h>
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <array>
+
+#include "capture/handle_calls.h"
+#include "capture/tsc_clock.h"
+#include "format/procfs.h"
+
+namespace culprit {
+namespace {
+
+// Between a creation and the return of its call a thread may be preempted.
+constexpr Time compared_wait = 50'000'000;
+constexpr Time copied_wait = 3'000'000'000;  // for the unwind table of a large file
+constexpr size_t copied_limit = 4096;        // 8 KiB each
+
+struct Opcode {
+  uint16_t number;
+  std::string_view name;
+};
+constexpr Opcode io_uring_opcodes[] = {{13, "ACCEPT"},           {18, "OPENAT"},   {19, "CLOSE"},
+                                       {28, "OPENAT2"},          {40, "MSG_RING"}, {45, "SOCKET"},
+                                       {54, "FIXED_FD_INSTALL"}, {62, "PIPE"}};
+
+std::string io_uring_call(uint16_t opcode) {
+  for (const Opcode& row : io_uring_opcodes) {
+    if (row.number == opcode) return fmt::format("io_uring({})", row.name);
+  }
+  return fmt::format("io_uring({})", opcode);
+}
+
+HandleAction action_of(uint16_t kind) {
+  switch (kind) {
+    case CULPRIT_BPF_DUPLICATED:
+      return HandleAction::duplicate;
+    case CULPRIT_BPF_RECEIVED:
+      return HandleAction::receive;
+    case CULPRIT_BPF_CLOSED:
+      return HandleAction::close;
+    default:
+      return HandleAction::open;
+  }
+}
+
+// As the link in /proc/PID/fd would say it.
+FdTarget target_of(const BpfEvent& event) {
+  const culprit_bpf_event& header = event.header;
+  if (!event.name.empty()) return parse_fd_link(fmt::format("anon_inode:{}", event.name));
+  if (S_ISSOCK(header.mode)) return parse_fd_link(fmt::format("socket:[{}]", header.inode));
+  if (S_ISFIFO(header.mode)) return parse_fd_link(fmt::format("pipe:[{}]", header.inode));
+  return parse_fd_link("/", header.mode);
+}
+
+}  // namespace
+
+bool BpfDecoder::on_event(const BpfEvent& event) {
+  const culprit_bpf_event& header = event.header;
+  auto time = static_cast<Time>(header.time);
+  if (header.kind == CULPRIT_BPF_EXITED && processes_.find(header.pid) == nullptr) return true;
+  BpfProcess& process = processes_.of(header.pid, header.life, time);
+  process.book->last_event = std::max(process.book->last_event, time);
+  dispatch(process, event);
+  return header.kind != CULPRIT_BPF_WANTS_CODE;
+}
+
+void BpfDecoder::dispatch(BpfProcess& process, const BpfEvent& event) {
+  const culprit_bpf_event& header = event.header;
+  auto time = static_cast<Time>(header.time);
+  switch (header.kind) {
+    case CULPRIT_BPF_FORKED:
+      return processes_.forked(process, static_cast<uint32_t>(header.value), header.extra, time, header.other != 0,
+                               header.tid, stack_of(process, event), header.inode);
+    case CULPRIT_BPF_EXECUTED:
+      return on_executed(process, event);
+    case CULPRIT_BPF_EXITED:
+      return processes_.ended(process, time, header.value);
+    case CULPRIT_BPF_TABLE:
+      return on_table(process, event);
+    case CULPRIT_BPF_WANTS_CODE:
+      process.code.key = header.extra;
+      process.code.image = header.inode;
+      process.wants_code = true;
+      return;
+    case CULPRIT_BPF_STACK:
+      stack_of(process, event);
+      return;
+    default:
+      return on_handle(process, event);
+  }
+}
+
+void BpfDecoder::on_executed(BpfProcess& process, const BpfEvent& event) {
+  size_t arguments = std::min<size_t>(event.name.size(), static_cast<uint32_t>(event.header.other));
+  std::string_view path = event.name.substr(0, event.name.size() - arguments);
+  processes_.executed(process, static_cast<Time>(event.header.time), event.header.tid, event.header.inode, path,
+                      event.name.substr(path.size()));
+}
+
+void BpfDecoder::on_table(BpfProcess& process, const BpfEvent& event) {
+  const culprit_bpf_event& header = event.header;
+  for (size_t word = 0; word < event.words.size(); word++) {
+    for (uint64_t bits = event.words[word]; bits != 0; bits &= bits - 1) {
+      SnapshotEntry entry;
+      entry.value = header.value + static_cast<int64_t>(word * 64) + __builtin_ctzll(bits);
+      process.table_entries.push_back(entry);
+    }
+  }
+  if (header.other == 0) return;  // more follows
+  HandleSnapshot snapshot;
+  snapshot.begin = snapshot.end = static_cast<Time>(header.time);
+  snapshot.process = process.book->id;
+  snapshot.reason = header.extra == CULPRIT_BPF_AT_EXEC ? SnapshotReason::exec : SnapshotReason::exit;
+  snapshot.held = true;
+  snapshot.entries = std::exchange(process.table_entries, {});
+  process.table = header.table;
+  events_.on_snapshot(snapshot);
+}
+
+StackId BpfDecoder::stack_of(BpfProcess& process, const BpfEvent& event) {
+  if (!event.frames.empty())
+    return stacks_.define(event.header.stack, event.frames, event.has(CULPRIT_BPF_TRUNCATED), process.book->code).id;
+  const BpfStacks::Stack* known = event.header.stack != 0 ? stacks_.find(event.header.stack) : nullptr;
+  return known != nullptr ? known->id : StackId::none;
+}
+
+void BpfDecoder::describe_new(HandleEvent& result, const BpfEvent& event) {
+  const culprit_bpf_event& header = event.header;
+  const CallNames::Entry& call = calls_.of(header.call, result.action == HandleAction::open ? header.extra : 0);
+  result.type = call.type;
+  result.name = call.name;
+  if (event.has(CULPRIT_BPF_BY_COMPARING)) {
+    FdTarget target = target_of(event);
+    result.type = tables_.intern(target.type);
+    if (!target.name.empty() && target.name != "/") result.name = tables_.intern(target.name);
+  } else if (!event.name.empty()) {
+    result.name = tables_.intern(event.name);
+    std::string_view type = tables_.text(call.type);
+    if (header.mode != 0 && type == handle_type::file) type = parse_fd_link("/", header.mode).type;
+    result.type = tables_.intern(type == handle_type::device ? type_by_path(event.name, handle_type::file) : type);
+    if (type == handle_type::device && tables_.text(result.type) == handle_type::file)
+      result.type = tables_.intern(type);
+  }
+}
+
+HandleEvent BpfDecoder::describe(BpfProcess& process, const BpfEvent& event) {
+  const culprit_bpf_event& header = event.header;
+  HandleEvent result;
+  result.time = static_cast<Time>(header.time);
+  result.value = header.value;
+  result.process = process.book->id;
+  result.tid = header.tid;
+  result.action = action_of(header.kind);
+  result.call = event.has(CULPRIT_BPF_IO_URING) ? tables_.intern(io_uring_call(header.call))
+                                                : calls_.of(header.call, header.extra).call;
+  if (result.action == HandleAction::duplicate) result.other = header.other;
+  if (result.action == HandleAction::open) describe_new(result, event);
+  result.stack = stack_of(process, event);
+  return result;
+}
+
+// Takes what was found by comparing and is told by this event, too, off the waiting ones. False: this event adds
+// nothing.
+void BpfDecoder::settle(const HandleEvent& event, uint64_t table, bool was_open) {
+  auto found = std::ranges::find_if(compared_, [&](const Compared& compared) {
+    return compared.table == table && compared.event.value == event.value;
+  });
+  if (found == compared_.end()) return;
+  bool is_same = was_open && event.action != HandleAction::close;
+  if (!is_same) hand_on(found->event);
+  compared_.erase(found);
+}
+
+void BpfDecoder::on_handle(BpfProcess& process, const BpfEvent& event) {
+  const culprit_bpf_event& header = event.header;
+  if (header.value < 0) return;
+  processes_.name_thread(process, header.tid, static_cast<Time>(header.time));
+  if (!processes_.owns_table(process, header.table, header.tid)) {
+    losses_.add(LossKind::table_not_checked, 1, process.book->id,
+                fmt::format("events of thread {}, which has a handle table of its own", header.tid));
+    return;
+  }
+  HandleEvent result = describe(process, event);
+  if (event.has(CULPRIT_BPF_NAME_CUT)) losses_.add(LossKind::name_truncated, 1, process.book->id);
+  if (event.has(CULPRIT_BPF_TRUNCATED)) losses_.add(LossKind::stack_truncated, 1, process.book->id);
+  settle(result, header.table, event.has(CULPRIT_BPF_WAS_OPEN));
+  if (event.has(CULPRIT_BPF_STACK_COPIED)) {
+    copied_.push_back({result, event.copy, monotonic_now() + copied_wait});
+    return;
+  }
+  if (result.stack == StackId::none) losses_.add(LossKind::stack_missing, 1, process.book->id);
+  bool is_doubtful = event.has(CULPRIT_BPF_BY_COMPARING) && event.has(CULPRIT_BPF_SHARED_TABLE) &&
+                     !event.has(CULPRIT_BPF_IO_URING) && result.action != HandleAction::close;
+  if (is_doubtful) {
+    compared_.push_back({result, header.table, monotonic_now() + compared_wait});
+  } else {
+    hand_on(result);
+  }
+}
+
+void BpfDecoder::hand_on(const HandleEvent& event) {
+  handle_events_++;
+  events_.on_handle(event);
+}
+
+void BpfDecoder::release(Time now) {
+  while (!compared_.empty() && compared_.front().until <= now) {
+    hand_on(compared_.front().event);
+    compared_.pop_front();
+  }
+  while (!copied_.empty()) {
+    Copied& first = copied_.front();
+    bool is_late = first.until <= now || copied_.size() > copied_limit;
+    if (!is_late && !can_unwind(first)) return;
+    first.event.stack = unwind_copy(first);
+    if (first.event.stack == StackId::none) losses_.add(LossKind::stack_missing, 1, first.event.process);
+    hand_on(first.event);
+    copied_.pop_front();
+  }
+}
+
+bool BpfDecoder::can_unwind(const Copied&) const { return true; }
+StackId BpfDecoder::unwind_copy(const Copied&) { return StackId::none; }
+
+}  // namespace culprit
