@@ -1,0 +1,151 @@
+#include "unwind/unwinder.h"
+
+#include "unwind/unwind_table.h"
+
+namespace culprit {
+namespace {
+
+constexpr uint64_t believable_frame = 1 << 20;
+// Offsets in struct ucontext of x86-64, at which rsp points in a signal trampoline.
+constexpr uint64_t ucontext_rbp = 120, ucontext_rsp = 160, ucontext_rip = 168;
+// glibc's clone() ends its unwind information before its syscall instruction: the child has no caller.
+constexpr uint64_t syscall_and_one = 3;
+
+class Walk {
+ public:
+  Walk(const UnwindRegisters& registers, MemoryReader& memory, const CodeLookup& code, const UnwindOptions& options)
+      : memory_(memory), code_(code), options_(options), ip_(registers.ip), sp_(registers.sp), bp_(registers.bp) {}
+
+  WalkedStack run() {
+    FoundBy found_by = FoundBy::registers;
+    for (;;) {
+      if (stack_.frames.size() >= options_.limit) return cut();
+      stack_.frames.push_back({ip_, found_by});
+      switch (step(found_by == FoundBy::registers)) {
+        case Step::ended:
+          return std::move(stack_);
+        case Step::impossible:
+          return cut();
+        case Step::by_table:
+          found_by = FoundBy::unwind_table;
+          break;
+        case Step::by_pointer:
+          found_by = FoundBy::frame_pointer;
+          break;
+        case Step::out_of_signal:
+          found_by = FoundBy::registers;
+          break;
+      }
+    }
+  }
+
+ private:
+  enum class Step { by_table, by_pointer, out_of_signal, ended, impossible };
+
+  WalkedStack cut() {
+    stack_.is_truncated = true;
+    return std::move(stack_);
+  }
+
+  Step step(bool is_exact) {
+    // A return address may lie just behind its function.
+    uint64_t pc = is_exact ? ip_ : ip_ - 1;
+    auto code = code_(pc);
+    if (!code) return Step::impossible;
+    const culprit_unwind_row* row = find_row(code->rows, pc - code->bias);
+    bool is_first = stack_.frames.size() == 1;
+    if ((row == nullptr || CULPRIT_ROW_KIND(*row) == CULPRIT_ROW_NONE) && is_first && options_.is_in_system_call)
+      row = find_row(code->rows, pc - syscall_and_one - code->bias);
+    if (row == nullptr || CULPRIT_ROW_KIND(*row) == CULPRIT_ROW_NONE) return by_pointer();
+    return by_row(*row, *code);
+  }
+
+  Step by_row(const culprit_unwind_row& row, const UnwindCode& code) {
+    switch (CULPRIT_ROW_KIND(row)) {
+      case CULPRIT_ROW_END:
+        return Step::ended;
+      case CULPRIT_ROW_SIGNAL:
+        return out_of_signal();
+      default:
+        break;
+    }
+    auto cfa = cfa_of(row, code);
+    auto caller = cfa ? memory_.word(*cfa - 8) : std::nullopt;
+    if (!caller || !restore_bp(row, *cfa)) return Step::impossible;
+    if (*caller == 0) return Step::ended;
+    ip_ = *caller;
+    sp_ = *cfa;
+    return Step::by_table;
+  }
+
+  std::optional<uint64_t> cfa_of(const culprit_unwind_row& row, const UnwindCode& code) {
+    uint64_t slots = CULPRIT_ROW_SLOTS(row);
+    switch (CULPRIT_ROW_KIND(row)) {
+      case CULPRIT_ROW_RSP:
+        return sp_ + slots * 8;
+      case CULPRIT_ROW_RBP:
+        return knows_bp_ ? std::optional(bp_ + slots * 8) : std::nullopt;
+      case CULPRIT_ROW_PLT:
+        return sp_ + 8 + ((ip_ & 15) >= slots ? 8 : 0);
+      case CULPRIT_ROW_RBP_DEREF:
+        return knows_bp_ ? memory_.word(bp_ - slots * 8) : std::nullopt;
+      case CULPRIT_ROW_FAR:
+        return slots < code.far.size() ? std::optional(sp_ + uint64_t{code.far[slots]} * 8) : std::nullopt;
+      default:
+        return std::nullopt;
+    }
+  }
+
+  bool restore_bp(const culprit_unwind_row& row, uint64_t cfa) {
+    if (row.rbp == 0) return true;
+    if (row.rbp == CULPRIT_RBP_UNKNOWN) {
+      knows_bp_ = false;
+      return true;
+    }
+    if (row.rbp == CULPRIT_RBP_AT_RBP && !knows_bp_) return false;
+    auto saved = memory_.word(row.rbp == CULPRIT_RBP_AT_RBP ? bp_ : cfa + static_cast<uint64_t>(int64_t{row.rbp} * 8));
+    if (!saved) return false;
+    bp_ = *saved;
+    knows_bp_ = true;
+    return true;
+  }
+
+  Step out_of_signal() {
+    auto ip = memory_.word(sp_ + ucontext_rip), bp = memory_.word(sp_ + ucontext_rbp);
+    auto sp = memory_.word(sp_ + ucontext_rsp);
+    if (!ip || !bp || !sp) return Step::impossible;
+    ip_ = *ip;
+    bp_ = *bp;
+    sp_ = *sp;
+    knows_bp_ = true;
+    return Step::out_of_signal;
+  }
+
+  Step by_pointer() {
+    if (!knows_bp_ || bp_ < sp_ || bp_ - sp_ > believable_frame || bp_ % 8 != 0) return Step::impossible;
+    auto caller = memory_.word(bp_ + 8), outer = memory_.word(bp_);
+    if (!caller || !outer) return Step::impossible;
+    if (*caller == 0) return Step::ended;
+    if (!code_(*caller - 1)) return Step::impossible;  // not a return address: rbp held something else
+    ip_ = *caller;
+    sp_ = bp_ + 16;
+    bp_ = *outer;
+    return Step::by_pointer;
+  }
+
+  MemoryReader& memory_;
+  const CodeLookup& code_;
+  const UnwindOptions& options_;
+  uint64_t ip_, sp_, bp_;
+  bool knows_bp_ = true;
+  WalkedStack stack_;
+};
+
+}  // namespace
+
+WalkedStack walk_stack(const UnwindRegisters& registers, MemoryReader& memory, const CodeLookup& code,
+                       const UnwindOptions& options) {
+  return Walk(registers, memory, code, options).run();
+}
+
+}  // namespace culprit
