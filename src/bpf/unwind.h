@@ -16,6 +16,7 @@
 #define UCONTEXT_RSP 160
 #define UCONTEXT_RIP 168
 #define BELIEVABLE_FRAME (1u << 20)
+#define SYSCALL_AND_ONE 3
 
 enum stop { GOING_ON, ENDED, CUT, UNKNOWN_CODE };
 /* What is known about rbp: the value at the start, one read from a slot that nobody needed yet, needed, lost. */
@@ -243,6 +244,8 @@ static __always_inline int next_frame(struct scratch *scratch) {
     if (!range || pc - range->start >= range->end - range->start) return UNKNOWN_CODE;
   }
   uint64_t rule = range->page_count ? rule_at(index, (uint32_t)(pc - range->bias)) : 0;
+  /* glibc's clone() ends its unwind information before its syscall instruction: the child has no caller. */
+  if (!number && !(rule >> 45 & 7) && range->page_count) rule = rule_at(index, (uint32_t)(pc - SYSCALL_AND_ONE - range->bias));
   return rule >> 45 & 7 ? step_by_rule(rule, range->far_base) : step_by_pointer();
 }
 

@@ -9,6 +9,7 @@
 #include "capture/handle_calls.h"
 #include "capture/tsc_clock.h"
 #include "format/procfs.h"
+#include "unwind/unwinder.h"
 
 namespace culprit {
 namespace {
@@ -128,22 +129,23 @@ StackId BpfDecoder::stack_of(BpfProcess& process, const BpfEvent& event) {
 }
 
 void BpfDecoder::describe_new(HandleEvent& result, const BpfEvent& event) {
+  if (result.action == HandleAction::close) return;
   const culprit_bpf_event& header = event.header;
-  const CallNames::Entry& call = calls_.of(header.call, result.action == HandleAction::open ? header.extra : 0);
-  result.type = call.type;
-  result.name = call.name;
+  const CallNames::Entry& call = calls_.of(header.call, header.extra);
+  bool is_io = event.has(CULPRIT_BPF_IO_URING);
+  std::string_view type = is_io ? "" : tables_.text(call.type);
+  result.name = is_io ? StringId::none : call.name;
   if (event.has(CULPRIT_BPF_BY_COMPARING)) {
     FdTarget target = target_of(event);
-    result.type = tables_.intern(target.type);
-    if (!target.name.empty() && target.name != "/") result.name = tables_.intern(target.name);
+    if (type.empty()) type = target.type;
+    if (result.name == StringId::none && target.name != "/") result.name = tables_.intern(target.name);
   } else if (!event.name.empty()) {
     result.name = tables_.intern(event.name);
-    std::string_view type = tables_.text(call.type);
     if (header.mode != 0 && type == handle_type::file) type = parse_fd_link("/", header.mode).type;
-    result.type = tables_.intern(type == handle_type::device ? type_by_path(event.name, handle_type::file) : type);
-    if (type == handle_type::device && tables_.text(result.type) == handle_type::file)
-      result.type = tables_.intern(type);
+    if (type == handle_type::device && type_by_path(event.name, handle_type::file) == handle_type::terminal)
+      type = handle_type::terminal;
   }
+  result.type = tables_.intern(type);
 }
 
 HandleEvent BpfDecoder::describe(BpfProcess& process, const BpfEvent& event) {
@@ -157,7 +159,7 @@ HandleEvent BpfDecoder::describe(BpfProcess& process, const BpfEvent& event) {
   result.call = event.has(CULPRIT_BPF_IO_URING) ? tables_.intern(io_uring_call(header.call))
                                                 : calls_.of(header.call, header.extra).call;
   if (result.action == HandleAction::duplicate) result.other = header.other;
-  if (result.action == HandleAction::open) describe_new(result, event);
+  if (result.action == HandleAction::open || event.has(CULPRIT_BPF_BY_COMPARING)) describe_new(result, event);
   result.stack = stack_of(process, event);
   return result;
 }
@@ -188,7 +190,8 @@ void BpfDecoder::on_handle(BpfProcess& process, const BpfEvent& event) {
   if (event.has(CULPRIT_BPF_TRUNCATED)) losses_.add(LossKind::stack_truncated, 1, process.book->id);
   settle(result, header.table, event.has(CULPRIT_BPF_WAS_OPEN));
   if (event.has(CULPRIT_BPF_STACK_COPIED)) {
-    copied_.push_back({result, event.copy, monotonic_now() + copied_wait});
+    copied_.push_back(
+        {result, event.copy, header.pid, process.wants_code ? nullptr : process.mapped, monotonic_now() + copied_wait});
     return;
   }
   if (result.stack == StackId::none) losses_.add(LossKind::stack_missing, 1, process.book->id);
@@ -211,18 +214,48 @@ void BpfDecoder::release(Time now) {
     hand_on(compared_.front().event);
     compared_.pop_front();
   }
+  release_copied(now);
+}
+
+void BpfDecoder::release_copied(Time now) {
   while (!copied_.empty()) {
     Copied& first = copied_.front();
-    bool is_late = first.until <= now || copied_.size() > copied_limit;
-    if (!is_late && !can_unwind(first)) return;
-    first.event.stack = unwind_copy(first);
-    if (first.event.stack == StackId::none) losses_.add(LossKind::stack_missing, 1, first.event.process);
+    BpfProcess* process = processes_.find(first.pid);
+    bool is_there = process != nullptr && process->book->id == first.event.process;
+    if (first.code == nullptr && is_there && !process->wants_code) first.code = process->mapped;
+    bool is_late = first.until <= now || copied_.size() > copied_limit || (first.code == nullptr && !is_there);
+    if (first.code == nullptr && !is_late) return;
+    auto stack = unwind(first, is_late);
+    if (!stack) return;
+    first.event.stack = *stack;
+    if (*stack == StackId::none) losses_.add(LossKind::stack_missing, 1, first.event.process);
     hand_on(first.event);
     copied_.pop_front();
   }
 }
 
-bool BpfDecoder::can_unwind(const Copied&) const { return true; }
-StackId BpfDecoder::unwind_copy(const Copied&) { return StackId::none; }
+std::optional<StackId> BpfDecoder::unwind(const Copied& copied, bool is_late) {
+  if (copied.code == nullptr || copied.copy.bytes.empty()) return StackId::none;
+  bool is_building = false;
+  CodeLookup lookup = [&](uint64_t pc) -> std::optional<UnwindCode> {
+    const MappedCode* code = copied.code->find(pc, copied.code->generation());
+    if (code == nullptr) return std::nullopt;
+    UnwindCode found{code->bias, {}, {}};
+    if (code->file == nullptr) return found;
+    const BpfTables::Table& table = unwind_tables_.of(*code->file);
+    is_building |= table.state == BpfTables::State::building;
+    if (table.state == BpfTables::State::placed) {
+      found.rows = unwind_tables_.rows_of(table);
+      found.far = unwind_tables_.far_of(table);
+    }
+    return found;
+  };
+  CopiedMemory memory(copied.copy.sp, copied.copy.bytes);
+  WalkedStack walked = walk_stack({copied.copy.ip, copied.copy.sp, copied.copy.bp}, memory, lookup,
+                                  {.limit = CULPRIT_BPF_FRAMES, .is_in_system_call = true});
+  if (is_building && !is_late) return std::nullopt;
+  if (walked.is_truncated) losses_.add(LossKind::stack_truncated, 1, copied.event.process);
+  return stacks_.intern(walked, *copied.code);
+}
 
 }  // namespace culprit

@@ -3,7 +3,8 @@
 
 #include <cstdint>
 #include <deque>
-#include <functional>
+#include <memory>
+#include <optional>
 
 #include "capture/bpf_event.h"
 #include "capture/bpf_processes.h"
@@ -46,6 +47,8 @@ class BpfDecoder {
   struct Copied {
     HandleEvent event;
     StackCopy copy;
+    uint32_t pid;
+    std::shared_ptr<const CodeMap> code;  // null: of the process as it will be known
     Time until;
   };
 
@@ -57,8 +60,9 @@ class BpfDecoder {
   void on_executed(BpfProcess& process, const BpfEvent& event);
   void settle(const HandleEvent& event, uint64_t table, bool was_open);
   void hand_on(const HandleEvent& event);
-  bool can_unwind(const Copied& copied) const;
-  StackId unwind_copy(const Copied& copied);
+  void release_copied(Time now);
+  // Nothing: it takes an unwind table that is still being built.
+  std::optional<StackId> unwind(const Copied& copied, bool is_late);
 
   TraceTables& tables_;
   EventSink& events_;

@@ -53,6 +53,7 @@ void BpfProcesses::forked(BpfProcess& parent, uint32_t pid, uint64_t life, Time 
   BpfProcess& process = add(*child, life);
   if (shares_table) process.table = parent.table;
   process.code.key = code_key;
+  process.mapped = parent.mapped;
   if (code_key != 0) process.wants_code = !code_.inherit(process.code);
 }
 
@@ -60,6 +61,7 @@ void BpfProcesses::executed(BpfProcess& process, Time time, uint32_t tid, uint64
                             std::string_view arguments) {
   process.book->exec_tid = tid;
   process.book->code = CodeMap();
+  process.mapped.reset();
   book_.executed(*process.book, time);
   Process& row = tables_.processes.at(index_of(process.book->id));
   row.name = path.substr(path.rfind('/') + 1);
@@ -132,6 +134,7 @@ bool BpfProcesses::read_mappings(BpfProcess& process) {
   if (!text || text->empty()) return false;
   book.maps_read = monotonic_now();
   book.code.read(book.pid, *text, book.code.generation() + 1, files_);
+  process.mapped = std::make_shared<const CodeMap>(book.code);
   return true;
 }
 

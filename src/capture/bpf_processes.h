@@ -20,6 +20,7 @@ struct BpfProcess {
   std::unordered_set<uint64_t> foreign_tables;  // of single threads
   std::unordered_set<uint32_t> threads;         // whose names were told
   std::vector<SnapshotEntry> table_entries;     // of the table that is being told
+  std::shared_ptr<const CodeMap> mapped;        // where its code is; null: not known yet
   bool wants_code = false;                      // its mappings are to be read
   bool waits_for_tables = false;                // published without some that are being built
 };

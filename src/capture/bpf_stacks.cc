@@ -17,6 +17,14 @@ BpfStacks::Stack BpfStacks::define(uint64_t hash, std::span<const uint64_t> fram
   return stack;
 }
 
+StackId BpfStacks::intern(const WalkedStack& walked, const CodeMap& code) {
+  StackId id = walked.is_truncated ? StackId::truncated : StackId::none;
+  for (size_t i = walked.frames.size(); i-- > 0;) {
+    id = tables_.stacks.intern(id, code.frame_at(walked.frames[i].address, walked.frames[i].found_by));
+  }
+  return id;
+}
+
 const BpfStacks::Stack* BpfStacks::find(uint64_t hash) const {
   if (auto found = current_.find(hash); found != current_.end()) return &found->second;
   auto found = before_.find(hash);

@@ -7,6 +7,7 @@
 
 #include "capture/code_map.h"
 #include "model/trace.h"
+#include "unwind/unwinder.h"
 
 namespace culprit {
 
@@ -20,6 +21,8 @@ class BpfStacks {
     bool is_truncated = false;
   };
   Stack define(uint64_t hash, std::span<const uint64_t> frames, bool is_truncated, const CodeMap& code);
+  // One that was walked here.
+  StackId intern(const WalkedStack& walked, const CodeMap& code);
   // Not known: its definition was lost, or it was forgotten.
   const Stack* find(uint64_t hash) const;
 

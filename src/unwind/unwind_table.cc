@@ -12,6 +12,7 @@ namespace {
 using Kind = CfiRule::Kind;
 
 constexpr uint64_t slot = 8;
+constexpr uint64_t entry_bytes = 32;     // of the instructions a program begins with
 constexpr uint64_t most_slots = 0x1fff;  // what fits beside the kind
 
 // DWARF expression opcodes that compilers and linkers put into call frame information on x86-64.
@@ -58,6 +59,7 @@ class TableBuilder {
     if (!std::ranges::is_sorted(frame.fdes, {}, key)) std::ranges::stable_sort(frame.fdes, {}, key);
     for (const Fde& fde : frame.fdes) add(fde, frame.cies[fde.cie]);
     if (!table_.rows.empty()) append({.pc = end_, .cfa = CULPRIT_ROW_CFA(CULPRIT_ROW_NONE, 0), .rbp = 0});
+    end_at_entry(elf.entry);
     return std::move(table_);
   }
 
@@ -78,6 +80,20 @@ class TableBuilder {
       append(row);
     }
     end_ = static_cast<uint32_t>(fde.end);
+  }
+
+  // Where a program begins there is no caller. ld.so's first instructions have no rule that would say so.
+  void end_at_entry(uint64_t entry) {
+    const culprit_unwind_row* there = find_row(table_.rows, entry);
+    if (there == nullptr || CULPRIT_ROW_KIND(*there) != CULPRIT_ROW_NONE) return;
+    auto next = table_.rows.begin() + (there - table_.rows.data()) + 1;
+    uint64_t end = std::min<uint64_t>(entry + entry_bytes, next->pc);
+    std::vector<culprit_unwind_row> rows;
+    if (there->pc < entry) rows.push_back(*there);
+    rows.push_back({.pc = static_cast<uint32_t>(entry), .cfa = CULPRIT_ROW_CFA(CULPRIT_ROW_END, 0), .rbp = 0});
+    if (end < next->pc) rows.push_back({.pc = static_cast<uint32_t>(end), .cfa = 0, .rbp = 0});
+    next = table_.rows.erase(std::prev(next));
+    table_.rows.insert(next, rows.begin(), rows.end());
   }
 
   // A row that says what the one before says is no row.
