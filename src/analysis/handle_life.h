@@ -4,13 +4,13 @@
 #include <cstdint>
 #include <type_traits>
 
+#include "model/carried.h"
 #include "model/ids.h"
 
 namespace culprit {
 
-enum class HowCreated : uint8_t { open, duplicate, inherit, receive, existing, unknown_origin };
 enum class HowClosed : uint8_t { still_open, close, replaced, exec, exit, vanished };
-inline constexpr size_t how_created_count = 6, how_closed_count = 6;
+inline constexpr size_t how_closed_count = 6;
 
 // Made by the process itself, so that it can be its leak.
 constexpr bool made_here(HowCreated how) {

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "model/carried.h"
 #include "model/handle_event.h"
 #include "model/ids.h"
 #include "model/loss.h"
@@ -76,6 +77,9 @@ class EventSink {
   virtual void on_snapshot(const HandleSnapshot& snapshot) = 0;
   virtual void on_mark(const Mark& mark) = 0;
   virtual void on_loss(const Loss& loss) = 0;
+  // From circular recordings whose beginning was overwritten, and before all else: what was open when the window began.
+  // For sinks that follow handles; the others have nothing to do.
+  virtual void on_carried(const CarriedTable&) {}
 };
 
 }  // namespace culprit

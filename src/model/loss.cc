@@ -23,6 +23,8 @@ constexpr std::array<LossMeaning, loss_kind_count> meanings{{
     {"write_failed", "blocks could not be written", "make room on the disk", true},
     {"symbols_missing", "frames have no function name", "install debug symbols", false},
     {"memory_limit", "something was forgotten to stay within a memory bound", "", true},
+    {"window_moved_on", "events were overwritten by newer ones, as the recording is circular", "a larger --circular keeps more", true},
+    {"size_limit", "events were not recorded because the file had reached its size", "a larger --max-size, or --circular", true},
 }};
 
 }  // namespace

@@ -28,8 +28,10 @@ enum class LossKind : uint8_t {
   write_failed,          // blocks that could not be written (disk full)
   symbols_missing,       // frames without function name
   memory_limit,          // something was forgotten to stay within a memory bound
+  window_moved_on,       // events that fell out of a circular recording
+  size_limit,            // events refused because the file had its full size
 };
-inline constexpr size_t loss_kind_count = 16;
+inline constexpr size_t loss_kind_count = 18;
 
 struct LossMeaning {
   std::string_view name;     // "ring_full": stable, in JSON and recordings

@@ -36,6 +36,8 @@ struct TraceInfo {
   Time ended = 0;            // last moment the recording covers
   bool complete = true;      // false: the recorder did not finish it
   bool being_recorded = false;  // not complete because its recorder is still at work
+  uint64_t circular = 0;        // bytes that a circular recording may take; 0: it is none
+  Time complete_from = 0;       // of a circular one: everything later is there; 0: nothing is missing
 };
 
 class Trace {
