@@ -70,7 +70,8 @@ class Walk {
         break;
     }
     auto cfa = cfa_of(row, code);
-    auto caller = cfa ? memory_.word(*cfa - 8) : std::nullopt;
+    if (!cfa || *cfa <= sp_) return Step::impossible;  // stacks grow downwards, so callers lie higher
+    auto caller = memory_.word(*cfa - 8);
     if (!caller || !restore_bp(row, *cfa)) return Step::impossible;
     if (*caller == 0) return Step::ended;
     ip_ = *caller;

@@ -1,15 +1,16 @@
-// The tables of the modules this test runs in, walked by the few lines that wire/unwind_rows.h implies, against glibc's
-// backtrace().
+// The tables of the modules this test runs in, and the unwinder on them, against glibc's backtrace().
 #include <execinfo.h>
 #include <gmock/gmock.h>
 #include <link.h>
 #include <signal.h>
-#include <ucontext.h>
+#include <unistd.h>
 
 #include <cstdlib>
 
 #include "base/mapping.h"
+#include "unwind/process_memory.h"
 #include "unwind/unwind_table.h"
+#include "unwind/unwinder.h"
 
 namespace culprit {
 namespace {
@@ -42,68 +43,22 @@ const std::vector<Module>& modules() {
   return all;
 }
 
-struct Registers {
-  uint64_t pc, sp, rbp;
-};
-
-__attribute__((no_sanitize("address", "undefined"))) uint64_t word_at(uint64_t address) {
-  return *reinterpret_cast<const uint64_t*>(address);
-}
-
-// One frame outwards. False: the walk ends. `is_exact`: pc is not a return address.
-bool step(Registers& registers, bool& is_exact) {
-  uint64_t pc = is_exact ? registers.pc : registers.pc - 1;
+std::optional<UnwindCode> code_at(uint64_t pc) {
   auto module = std::ranges::find_if(modules(), [&](const Module& each) { return pc >= each.start && pc < each.end; });
-  if (module == modules().end()) return false;
-  const culprit_unwind_row* row = find_row(module->table.rows, pc - module->bias);
-  if (row == nullptr) return false;
-  uint64_t slots = CULPRIT_ROW_SLOTS(*row), cfa = 0;
-  is_exact = false;
-  switch (CULPRIT_ROW_KIND(*row)) {
-    case CULPRIT_ROW_RSP:
-      cfa = registers.sp + 8 * slots;
-      break;
-    case CULPRIT_ROW_RBP:
-      cfa = registers.rbp + 8 * slots;
-      break;
-    case CULPRIT_ROW_PLT:
-      cfa = registers.sp + 8 + ((registers.pc & 15) >= slots ? 8 : 0);
-      break;
-    case CULPRIT_ROW_RBP_DEREF:
-      cfa = word_at(registers.rbp - 8 * slots);
-      break;
-    case CULPRIT_ROW_FAR:
-      cfa = registers.sp + 8 * uint64_t{module->table.far.at(slots)};
-      break;
-    case CULPRIT_ROW_SIGNAL: {
-      const auto* context = reinterpret_cast<const ucontext_t*>(registers.sp);
-      const greg_t* values = context->uc_mcontext.gregs;
-      registers = {static_cast<uint64_t>(values[REG_RIP]), static_cast<uint64_t>(values[REG_RSP]),
-                   static_cast<uint64_t>(values[REG_RBP])};
-      is_exact = true;
-      return true;
-    }
-    default:
-      return false;
-  }
-  if (row->rbp == CULPRIT_RBP_AT_RBP)
-    registers.rbp = word_at(registers.rbp);
-  else if (row->rbp != 0 && row->rbp != CULPRIT_RBP_UNKNOWN)
-    registers.rbp = word_at(cfa + 8 * static_cast<uint64_t>(int64_t{row->rbp}));
-  registers.pc = word_at(cfa - 8);
-  registers.sp = cfa;
-  return registers.pc != 0;
+  if (module == modules().end()) return {};
+  return UnwindCode{module->bias, module->table.rows, module->table.far};
 }
 
 struct Stacks {
   std::vector<uint64_t> ours, theirs;  // without the frame that asked
+  bool is_whole = false;
 };
 Stacks stacks;
 
 __attribute__((noinline)) void take_stacks() {
-  Registers registers{};
+  UnwindRegisters registers;
   asm volatile("lea 0(%%rip), %0\n\tmov %%rsp, %1\n\tmov %%rbp, %2"
-               : "=r"(registers.pc), "=r"(registers.sp), "=r"(registers.rbp));
+               : "=r"(registers.ip), "=r"(registers.sp), "=r"(registers.bp));
   stacks = {};
   void* addresses[200];
   int count = backtrace(addresses, 200);
@@ -111,8 +66,11 @@ __attribute__((noinline)) void take_stacks() {
   auto caller = reinterpret_cast<void*>(__builtin_return_address(0));
   int first = static_cast<int>(std::find(addresses, addresses + count, caller) - addresses);
   for (int i = first; i < count; ++i) stacks.theirs.push_back(reinterpret_cast<uint64_t>(addresses[i]));
-  bool is_exact = true;
-  while (stacks.ours.size() < 200 && step(registers, is_exact)) stacks.ours.push_back(registers.pc);
+  ProcessMemory memory(static_cast<uint32_t>(getpid()));
+  WalkedStack walked = walk_stack(registers, memory, code_at);
+  stacks.is_whole = !walked.is_truncated;
+  for (const WalkedFrame& frame : walked.frames) stacks.ours.push_back(frame.address);
+  stacks.ours.erase(stacks.ours.begin());
 }
 
 class RealStacks : public ::testing::Test {
@@ -121,6 +79,7 @@ class RealStacks : public ::testing::Test {
   void TearDown() override {
     EXPECT_GT(stacks.ours.size(), 5u);
     EXPECT_EQ(stacks.ours, stacks.theirs);
+    EXPECT_TRUE(stacks.is_whole);
     stacks = {};
   }
 };
