@@ -72,11 +72,16 @@ static __always_inline void code_changed(struct pt_regs *regs, uint32_t is_new_c
   if (is_new_code && regs->orig_ax == CALL_MMAP) start = regs->ax;
   uint64_t end = start + regs->si;
   struct culprit_bpf_code *code = bpf_map_lookup_elem(&codes, &key);
-  if (!code || !code->stamp) return; /* asked for already, or asked for when it is wanted */
-  struct culprit_bpf_range *last = range_number(code->first + range_before(code->first, code->count, end - 1));
-  int is_hit = last && last->start < end && start < last->end;
-  if (!is_hit && !is_new_code) return;
-  if (is_hit) code->stamp = 0;
+  if (!code) return; /* asked for when it is wanted */
+  /* The recorder may be reading the mappings of before right now: it is told of every change. */
+  if (code->stamp) {
+    struct culprit_bpf_range *last = range_number(code->first + range_before(code->first, code->count, end - 1));
+    int is_hit = last && last->start < end && start < last->end;
+    if (!is_hit && !is_new_code) return;
+    if (is_hit) code->stamp = 0;
+  } else if (!is_new_code) {
+    return;
+  }
   code->generation++;
   uint64_t image = code->image;
   struct scratch *scratch = begin_event(task, CULPRIT_BPF_WANTS_CODE, CALL_NONE);
@@ -201,12 +206,13 @@ static __always_inline int is_filtered_in(void) {
 SEC("tp_btf/sched_process_fork")
 int BPF_PROG(on_fork, struct task_struct *parent, struct task_struct *child) {
   if (child->tgid == parent->tgid) return 0; /* a thread */
-  if (!is_recorded(parent->tgid)) return 0;
+  int is_launched = record_children && parent->tgid == own_tgid;
+  if (!is_launched && !is_recorded(parent->tgid)) return 0;
   uint32_t pid = child->tgid;
   uint8_t one = 1;
   if (!record_all) bpf_map_update_elem(&watched, &pid, &one, BPF_ANY);
   struct mm_struct *mm = parent->mm, *child_mm = child->mm;
-  struct culprit_bpf_code *code = code_of(parent);
+  struct culprit_bpf_code *code = is_launched ? 0 : code_of(parent);
   if (code && code->stamp && child_mm != mm) {
     struct culprit_bpf_code copy = *code;
     uint64_t key = (uint64_t)child_mm;
@@ -221,7 +227,7 @@ int BPF_PROG(on_fork, struct task_struct *parent, struct task_struct *child) {
   scratch->event.other = !is_own;
   scratch->event.extra = child->start_time;
   scratch->event.inode = (uint64_t)child_mm;
-  if (mm) add_stack(scratch, (struct pt_regs *)bpf_task_pt_regs(parent), code);
+  if (mm && !is_launched) add_stack(scratch, (struct pt_regs *)bpf_task_pt_regs(parent), code);
   send(SEND_QUIETLY);
   return 0;
 }

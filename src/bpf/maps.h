@@ -13,6 +13,7 @@
 
 /* Set by the recorder before loading; constants for the verifier. Masks are sizes (powers of two) minus one. */
 const volatile uint8_t record_all = 0;
+const volatile uint8_t record_children = 0; /* of the recorder itself */
 const volatile uint32_t own_tgid = 0;
 const volatile uint32_t row_mask = 0, page_mask = 0, range_mask = 0;
 const volatile uint32_t cached_stack_mask = 0; /* per processor */

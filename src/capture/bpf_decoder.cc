@@ -2,6 +2,7 @@
 
 #include <fmt/core.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
@@ -62,6 +63,10 @@ bool BpfDecoder::on_event(const BpfEvent& event) {
   const culprit_bpf_event& header = event.header;
   auto time = static_cast<Time>(header.time);
   if (header.kind == CULPRIT_BPF_EXITED && processes_.find(header.pid) == nullptr) return true;
+  if (header.kind == CULPRIT_BPF_FORKED && header.pid == static_cast<uint32_t>(getpid())) {
+    processes_.launched(static_cast<uint32_t>(header.value), header.extra, time);
+    return true;
+  }
   BpfProcess& process = processes_.of(header.pid, header.life, time);
   process.book->last_event = std::max(process.book->last_event, time);
   dispatch(process, event);

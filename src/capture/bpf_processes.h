@@ -42,6 +42,8 @@ class BpfProcesses {
   // The process of an event; made known if it is new, or another life of its pid.
   BpfProcess& of(uint32_t pid, uint64_t life, Time time);
   BpfProcess& found_running(uint32_t pid, Time time);
+  // By culprit itself.
+  void launched(uint32_t pid, uint64_t life, Time time) { add(book_.launched(pid, time), life); }
 
   void forked(BpfProcess& parent, uint32_t pid, uint64_t life, Time time, bool shares_table, uint32_t tid,
               StackId stack, uint64_t code_key);

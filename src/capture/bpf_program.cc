@@ -103,6 +103,7 @@ uint64_t array_size(uint64_t bytes) { return (bytes + 4095) / 4096 * 4096; }
 void configure(handles& skeleton, const BpfFilter& filter, const BpfSizes& sizes) {
   auto& set = *skeleton.rodata;
   set.record_all = filter.all;
+  set.record_children = filter.own_children;
   set.own_tgid = static_cast<uint32_t>(getpid());
   set.row_mask = sizes.rows - 1;
   set.page_mask = sizes.pages - 1;

@@ -19,6 +19,7 @@ namespace culprit {
 
 struct BpfFilter {
   bool all = false;
+  bool own_children = false;  // what culprit itself launches
   std::vector<uint32_t> users;
   std::vector<std::string> names;  // the first 15 bytes count
   struct Cgroup {

@@ -1,12 +1,12 @@
 #include "capture/bpf_recorder.h"
 
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include <bit>
 
 #include "base/syscall.h"
 #include "capture/bpf_decoder.h"
+#include "capture/raised_priority.h"
 #include "capture/snapshot.h"
 #include "capture/tsc_clock.h"
 #include "capture/watch_filter.h"
@@ -30,19 +30,6 @@ BpfSizes sizes_for(const WatchRequest& request) {
   sizes.pages = sizes.rows / 4;
   return sizes;
 }
-
-// Busy programs would starve the recorder, and then their events are lost. Where it is not permitted, it goes without.
-// Holds for the calling thread, and for those it starts.
-class RaisedPriority {
- public:
-  RaisedPriority() : original_(getpriority(PRIO_PROCESS, 0)) { setpriority(PRIO_PROCESS, 0, original_ - 10); }
-  ~RaisedPriority() { setpriority(PRIO_PROCESS, 0, original_); }
-  RaisedPriority(const RaisedPriority&) = delete;
-  RaisedPriority& operator=(const RaisedPriority&) = delete;
-
- private:
-  int original_;
-};
 
 class BpfRecorder final : public LiveRecorder {
  public:

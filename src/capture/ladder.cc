@@ -15,6 +15,8 @@ namespace {
 using Start = std::function<Result<std::unique_ptr<LiveRecorder>>(const WatchRequest&, const AgentLibraries&,
                                                                   TraceTables&, EventSink&)>;
 
+constexpr std::string_view via_names[] = {"best", "bpf", "agent", "ptrace"};
+
 struct Rung {
   Via via;
   bool one_process_only;
@@ -53,9 +55,13 @@ Result<void> check_pids(const WatchRequest& request) {
 
 }  // namespace
 
-std::string_view name_of(Via via) {
-  constexpr std::string_view names[] = {"best", "bpf", "agent", "ptrace"};
-  return names[static_cast<size_t>(via)];
+std::string_view name_of(Via via) { return via_names[static_cast<size_t>(via)]; }
+
+Result<Via> via_named(std::string_view name) {
+  for (size_t i = 0; i < std::size(via_names); i++) {
+    if (via_names[i] == name) return static_cast<Via>(i);
+  }
+  return fail(ErrorKind::usage, fmt::format("--via takes bpf, agent, ptrace or best, not '{}'", name));
 }
 
 Result<LiveRecording> start_live_recorder(const WatchRequest& request, Via via, const AgentLibraries& libraries,

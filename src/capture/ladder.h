@@ -31,5 +31,6 @@ Result<LiveRecording> start_live_recorder(const WatchRequest& request, Via via, 
 
 // "bpf", "agent", "ptrace", "best".
 std::string_view name_of(Via via);
+Result<Via> via_named(std::string_view name);
 
 }  // namespace culprit

@@ -21,13 +21,16 @@ enum class Via : uint8_t { best, bpf, agent, ptrace };
 struct WatchRequest {
   bool all = false;  // the whole machine
   std::vector<uint32_t> pids;
+  bool children = false;              // the programs that culprit itself is about to launch (bpf)
   std::vector<std::string> names;     // of programs, as /proc/PID/comm has them; also those that start later
   std::vector<std::string> cgroups;   // absolute paths below /sys/fs/cgroup; also those that start later
   std::vector<uint32_t> users;        // effective user ids; also those that start later
   uint64_t buffer_bytes = 16 << 20;   // between the process and the recorder
   uint64_t memory_bytes = 256 << 20;  // cap of what the recorder itself keeps; what the cap costs is counted
 
-  bool is_one_process() const { return !all && pids.size() == 1 && names.empty() && cgroups.empty() && users.empty(); }
+  bool is_one_process() const {
+    return !all && pids.size() + (children ? 1 : 0) == 1 && names.empty() && cgroups.empty() && users.empty();
+  }
 };
 
 struct RecorderStatus {
@@ -53,6 +56,8 @@ class LiveRecorder {
   virtual void take_snapshots(SnapshotReason reason) = 0;
   // Counts what was lost since the last call into the sink.
   virtual void hand_on_losses() = 0;
+  // A process has ended, and is about to be reaped: `wait_status` is what waitpid gives. For those who launched it.
+  virtual void ended(uint32_t /*pid*/, int /*wait_status*/) {}
   // False when nothing that could be recorded is left (the one process has ended).
   virtual bool has_targets() const = 0;
   virtual RecorderStatus status() const = 0;

@@ -12,9 +12,12 @@
 
 #include "base/syscall.h"
 #include "capture/agent_recorder.h"
+#include "capture/bpf_recorder.h"
 #include "capture/hook_choice.h"
+#include "capture/ladder.h"
 #include "capture/launch.h"
 #include "capture/program_examination.h"
+#include "capture/raised_priority.h"
 #include "capture/tree_signals.h"
 
 namespace culprit {
@@ -58,10 +61,11 @@ std::string joined(const std::vector<std::string>& words) {
   return text;
 }
 
-// One recording from launch to the end of the tree.
+// One recording from launch to the end of the tree. Recorder: AgentRecorder or LiveRecorder.
+template <typename Recorder>
 class Run {
  public:
-  Run(AgentRecorder& recorder, TreeSignals& signals, pid_t program, const std::function<void()>& tick)
+  Run(Recorder& recorder, TreeSignals& signals, pid_t program, const std::function<void()>& tick)
       : recorder_(recorder), signals_(signals), program_(program), tick_(tick) {}
 
   void until_the_tree_has_ended() {
@@ -107,7 +111,7 @@ class Run {
     }
   }
 
-  AgentRecorder& recorder_;
+  Recorder& recorder_;
   TreeSignals& signals_;
   pid_t program_;
   const std::function<void()>& tick_;
@@ -151,7 +155,7 @@ TraceInfo describe_run(const RunRequest& request) {
   uname(&machine);
   timespec wall{};
   clock_gettime(CLOCK_REALTIME, &wall);
-  info.recorded_by = "culprit 0.1.0, agent";
+  info.recorded_by = fmt::format("culprit 0.1.0, {}", name_of(request.via));
   info.command = joined(request.command);
   info.machine = fmt::format("{}, {} {} {}", machine.nodename, machine.sysname, machine.release, machine.machine);
   info.started = monotonic_now();
@@ -159,54 +163,100 @@ TraceInfo describe_run(const RunRequest& request) {
   return info;
 }
 
-Result<RunOutcome> record_run(const RunRequest& request, TraceTables& tables, EventSink& sink,
-                              const std::function<void()>& tick) {
-  if (request.command.empty()) return fail(ErrorKind::usage, "no command to run was given");
-  auto program = find_program(request.command.front(), search_path());
-  if (!program) return not_started(request, program.error());
+namespace {
+
+// What surrounds the program while it runs.
+struct Surroundings {
+  Surroundings(uint32_t& doorbell, int program_priority) : priority(program_priority), signals(doorbell) {}
+
+  int priority;  // what the program gets
+  RaisedFileLimit file_limit;
+  Subreaper subreaper;
+  TreeSignals signals;
+};
+
+Result<pid_t> launch_in(Surroundings& surroundings, const std::string& program, const RunRequest& request,
+                        const std::vector<std::string>& environment) {
+  surroundings.signals.hold();
+  auto pid = launch(program, request.command, environment, [&] {
+    surroundings.file_limit.restore();
+    surroundings.signals.restore_in_child();
+    setpriority(PRIO_PROCESS, 0, surroundings.priority);
+  });
+  surroundings.signals.program_started(pid ? *pid : 0);
+  return pid;
+}
+
+template <typename Recorder>
+void follow(Recorder& recorder, Surroundings& surroundings, pid_t pid, const std::function<void()>& tick,
+            RunOutcome& outcome) {
+  Run<Recorder> run(recorder, surroundings.signals, pid, tick);
+  run.until_the_tree_has_ended();
+  recorder.finish();
+  outcome.started = true;
+  outcome.wait_status = run.wait_status();
+  outcome.interrupted = run.was_interrupted();
+  outcome.info.ended = monotonic_now();
+}
+
+std::vector<std::string> own_environment() {
+  std::vector<std::string> environment;
+  for (char** entry = environ; *entry != nullptr; entry++) environment.emplace_back(*entry);
+  return environment;
+}
+
+Result<RunOutcome> record_run_by_agent(const RunRequest& request, const std::string& program, TraceTables& tables,
+                                       EventSink& sink, const std::function<void()>& tick) {
   bool wraps = request.wrap || (!request.wrappers_library.empty() && !own_libc_looks_patchable());
   const std::string& agent_library = wraps ? request.wrappers_library : request.agent_library;
   CULPRIT_TRY(check_agent_library(agent_library));
   auto recorder = AgentRecorder::create(agent_library, tables, sink);
   if (!recorder) return tl::unexpected<Error>(recorder.error());
 
-  ProgramExamination examined = examine_program(*program);
-  std::vector<std::string> environment;
-  if (examined.tolerates_preload()) {
-    environment = environment_with_agent(agent_library, (*recorder)->environment_value());
-  } else {
-    for (char** entry = environ; *entry != nullptr; entry++) environment.emplace_back(*entry);
-  }
-
-  RaisedFileLimit file_limit;
-  Subreaper subreaper;
-  TreeSignals signals((*recorder)->memory().header().doorbell);
+  ProgramExamination examined = examine_program(program);
+  Surroundings surroundings((*recorder)->memory().header().doorbell, getpriority(PRIO_PROCESS, 0));
   RunOutcome outcome;
   outcome.info = describe_run(request);
-  signals.hold();
-  auto pid = launch(*program, request.command, environment, [&] {
-    file_limit.restore();
-    signals.restore_in_child();
-  });
-  signals.program_started(pid ? *pid : 0);
+  auto pid =
+      launch_in(surroundings, program, request,
+                examined.tolerates_preload() ? environment_with_agent(agent_library, (*recorder)->environment_value())
+                                             : own_environment());
   if (!pid) return not_started(request, pid.error());
 
   (*recorder)->launched(static_cast<uint32_t>(*pid), outcome.info.started, !examined.is_followable(),
                         examined.sight_reason());
-  // Busy programs would starve the collector, and then wait for it. Where that is not permitted, it is done without.
-  int priority = getpriority(PRIO_PROCESS, 0);
-  setpriority(PRIO_PROCESS, 0, priority - 10);
+  RaisedPriority priority;
   (*recorder)->build_likely_tables();
-  Run run(**recorder, signals, *pid, tick);
-  run.until_the_tree_has_ended();
-  (*recorder)->finish();
-  setpriority(PRIO_PROCESS, 0, priority);
-
-  outcome.started = true;
-  outcome.wait_status = run.wait_status();
-  outcome.interrupted = run.was_interrupted();
-  outcome.info.ended = monotonic_now();
+  follow(**recorder, surroundings, *pid, tick, outcome);
   return outcome;
+}
+
+Result<RunOutcome> record_run_by_bpf(const RunRequest& request, const std::string& program, TraceTables& tables,
+                                     EventSink& sink, const std::function<void()>& tick) {
+  WatchRequest wanted;
+  wanted.children = true;
+  int priority = getpriority(PRIO_PROCESS, 0);  // the recorder raises ours
+  auto recorder = start_bpf_recorder(wanted, tables, sink);
+  if (!recorder) return tl::unexpected<Error>(std::move(recorder).error());
+  uint32_t doorbell = 0;
+  Surroundings surroundings(doorbell, priority);
+  RunOutcome outcome;
+  outcome.info = describe_run(request);
+  auto pid = launch_in(surroundings, program, request, own_environment());
+  if (!pid) return not_started(request, pid.error());
+  follow(**recorder, surroundings, *pid, tick, outcome);
+  return outcome;
+}
+
+}  // namespace
+
+Result<RunOutcome> record_run(const RunRequest& request, TraceTables& tables, EventSink& sink,
+                              const std::function<void()>& tick) {
+  if (request.command.empty()) return fail(ErrorKind::usage, "no command to run was given");
+  auto program = find_program(request.command.front(), search_path());
+  if (!program) return not_started(request, program.error());
+  if (request.via == Via::bpf) return record_run_by_bpf(request, *program, tables, sink, tick);
+  return record_run_by_agent(request, *program, tables, sink, tick);
 }
 
 }  // namespace culprit

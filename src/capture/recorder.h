@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "capture/live_recorder.h"
 #include "model/event_sink.h"
 #include "model/trace.h"
 
@@ -17,6 +18,7 @@ struct RunRequest {
   std::string agent_library;         // absolute path of libculprit_agent.so
   std::string wrappers_library;      // of libculprit_agent_wrappers.so; empty: never wrap
   bool wrap = false;                 // use the wrappers even where libc can be patched
+  Via via = Via::agent;              // or bpf
 };
 
 struct RunOutcome {

@@ -69,6 +69,7 @@ bool is_in_cgroup(uint32_t pid, const std::vector<std::string>& cgroups) {
 Result<BpfFilter> bpf_filter_of(const WatchRequest& request) {
   BpfFilter filter;
   filter.all = request.all;
+  filter.own_children = request.children;
   filter.users = request.users;
   filter.names = request.names;
   for (const std::string& path : request.cgroups) {

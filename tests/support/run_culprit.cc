@@ -225,8 +225,14 @@ std::string tool(std::string_view name) {
   return "";
 }
 
+std::string back_end() {
+  const char* chosen = getenv("CULPRIT_TEST_VIA");
+  return chosen != nullptr ? chosen : "agent";
+}
+
 Words under_culprit(const Words& options, const Words& command) {
   Words words{culprit_path(), "run"};
+  if (back_end() != "agent") words.insert(words.end(), {"--via", back_end()});
   words.insert(words.end(), options.begin(), options.end());
   words.emplace_back("--");
   words.insert(words.end(), command.begin(), command.end());

@@ -82,7 +82,10 @@ std::string culprit_path();
 std::string program(std::string_view name);  // one of tests/programs, built
 std::string tool(std::string_view name);     // a program of the machine, by PATH; empty: not there
 
-// `culprit run [options] -- command`.
+// The back end that is tested: "agent", or what CULPRIT_TEST_VIA says.
+std::string back_end();
+
+// `culprit run [options] -- command`, by the back end that is tested.
 Words under_culprit(const Words& options, const Words& command);
 
 // A run with its full JSON report (--json --all); `report` is null when there is none.
