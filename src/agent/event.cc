@@ -64,10 +64,20 @@ void write_deferred(CallTree& tree) {
   } while (!__atomic_compare_exchange_n(&tree.deferred_used, &used, 0, false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED));
 }
 
+__thread uint32_t nesting __attribute__((tls_model("initial-exec")));
+
+// The thread knew another session, whose memory is gone.
+void begin_session_of_thread() {
+  thread = ThreadState{};
+  nesting = 0;
+  thread.epoch = process.epoch;
+}
+
 // False: nothing is to be recorded. `nested`: a hook of this thread is interrupted.
 bool enter_hook(const Registers& registers, bool& nested) {
   if (!recording()) return false;
   nested = false;
+  if (__builtin_expect(thread.epoch != process.epoch, 0)) begin_session_of_thread();
   uint64_t here = reinterpret_cast<uint64_t>(&registers);
   if (__builtin_expect(thread.busy_stack != 0, 0)) {
     // A signal handler left by longjmp never comes back to the hook it interrupted: then we are further up the same
@@ -91,8 +101,6 @@ void leave_hook() {
   if (thread.slot != nullptr && __builtin_expect(thread.tree->deferred_used != 0, 0)) write_deferred(*thread.tree);
   thread.busy_stack = 0;
 }
-
-__thread uint32_t nesting __attribute__((tls_model("initial-exec")));
 
 }  // namespace
 

@@ -82,9 +82,13 @@ void made_by_signalfd(const Registers& registers, uint32_t call) {
   if (static_cast<int32_t>(registers.rdi) == -1) made_one(registers, call);  // else an existing one was changed
 }
 
-void made_by_fanotify_init(const Registers& registers, uint32_t call) {
-  fanotify_handles[__atomic_fetch_add(&fanotify_count, 1, __ATOMIC_RELAXED) % 16] = static_cast<int32_t>(registers.rax);
+void note_fanotify(int32_t value) {
+  fanotify_handles[__atomic_fetch_add(&fanotify_count, 1, __ATOMIC_RELAXED) % 16] = value;
   process.fanotify_in_use = true;
+}
+
+void made_by_fanotify_init(const Registers& registers, uint32_t call) {
+  note_fanotify(static_cast<int32_t>(registers.rax));
   made_one(registers, call);
 }
 

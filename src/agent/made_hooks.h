@@ -13,6 +13,7 @@ void made_pair(const Registers& registers, uint32_t call);
 void made_duplicate(const Registers& registers, uint32_t call);
 void made_by_fcntl(const Registers& registers, uint32_t call);
 void made_by_signalfd(const Registers& registers, uint32_t call);
+void note_fanotify(int32_t value);  // what is read from it makes handles
 void made_by_fanotify_init(const Registers& registers, uint32_t call);
 void made_by_fanotify_read(const Registers& registers, uint32_t call);
 void made_by_bpf(const Registers& registers, uint32_t call);

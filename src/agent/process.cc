@@ -9,9 +9,30 @@ namespace culprit::agent {
 ProcessState process;
 
 namespace {
+
 volatile uint32_t always_alive = 1;
-}
+
+// Reads 0 after any kind of fork, and only then (not after vfork, which shares memory). Memory of the library itself,
+// so that nothing of it is left when the library goes.
+alignas(4096) volatile uint32_t fork_page[1024];
+
+}  // namespace
+
 volatile uint32_t* alive_word = &always_alive;
+
+bool watch_for_forks() {
+  constexpr uint64_t wipe_on_fork = 18;
+  if (raw_syscall(__NR_madvise, address_of(fork_page), sizeof fork_page, wipe_on_fork) < 0) return false;
+  fork_page[0] = 1;
+  alive_word = fork_page;
+  return true;
+}
+
+void look_for_collector() {
+  constexpr int64_t no_such_process = -3;
+  if (process.collector_pid == 0 || process.restricted) return;
+  if (raw_syscall(__NR_kill, process.collector_pid, 0) == no_such_process) process.orphaned = true;
+}
 
 bool claim_process_record(uint32_t parent_pid, uint64_t begin_tsc) {
   auto* records = reinterpret_cast<culprit_process*>(process.base + process.session->processes_offset);

@@ -11,12 +11,15 @@ struct ProcessState {
   culprit_process* record;  // null: the process found no place, it is not recorded
   uint32_t record_index;
   uint32_t pid;
-  uint64_t tables_end;  // offset up to which tables are mapped
-  uint32_t slot_limit;  // slots that are mapped
+  uint32_t epoch;          // +1 with each session in this image: what threads remember of earlier ones is void
+  uint32_t collector_pid;  // 0: it means nothing here (another pid namespace, another user)
+  uint64_t tables_end;     // offset up to which tables are mapped
+  uint32_t slot_limit;     // slots that are mapped
   uint32_t
       highest_slot;      // one past the last slot that a thread of this process (or of one it was forked from) has used
   bool restricted;       // a seccomp filter is in force: no system calls of ours from now on
   bool fanotify_in_use;  // read() may create handles
+  bool orphaned;         // the collector has died: nothing is recorded any more
   char exec_variable[512];  // "CULPRIT_SESSION=…" for the environment of an exec, without the ":r"
 };
 
@@ -27,10 +30,17 @@ extern ProcessState process;
 extern volatile uint32_t* alive_word;
 
 inline bool recording() {
-  return process.base != nullptr && __atomic_load_n(&process.session->collector_finished, __ATOMIC_RELAXED) == 0;
+  return process.base != nullptr && !process.orphaned &&
+         __atomic_load_n(&process.session->collector_finished, __ATOMIC_RELAXED) == 0;
 }
 
+// After a wait for the collector that was in vain: is there still one?
+void look_for_collector();
+
 inline bool is_fork_child() { return *alive_word == 0; }
+
+// Lets a fork be noticed from now on. False: the kernel cannot.
+bool watch_for_forks();
 
 // Claims a process record. `parent_pid` 0: the image came by exec. False: none is free.
 bool claim_process_record(uint32_t parent_pid, uint64_t begin_tsc);

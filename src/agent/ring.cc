@@ -44,6 +44,7 @@ bool wait_for_room(uint32_t count) {
   if (thread.ring_abandoned) return false;
   ring_doorbell();
   thread.ring_abandoned = !(process.restricted ? spin_for_room(count) : sleep_for_room(count));
+  if (thread.ring_abandoned) look_for_collector();
   return !thread.ring_abandoned;
 }
 

@@ -102,18 +102,24 @@ bool map_session(int64_t fd, uint64_t id) {
 
 }  // namespace
 
+bool take_session_value(const char* value, SessionText& text) {
+  constexpr size_t name_length = sizeof session_variable - 1;
+  size_t length = length_of(value, sizeof process.exec_variable);
+  if (length >= sizeof process.exec_variable - name_length || !parse(value, text)) return false;
+  memcpy(process.exec_variable, session_variable, name_length);
+  memcpy(process.exec_variable + name_length, value, length + 1);
+  // Without its ":r", which is said anew at each exec.
+  if (text.restricted) process.exec_variable[name_length + length - 2] = 0;
+  process.restricted = text.restricted;
+  return true;
+}
+
 bool take_session_from(char** environment, SessionText& text, bool hide) {
   char** entry = find_variable(environment, session_variable);
   if (entry == nullptr) return false;
-  const char* variable = *entry;
-  const char* value = variable + sizeof session_variable - 1;
+  const char* value = *entry + sizeof session_variable - 1;
   if (hide) remove_variable(entry);
-  size_t length = length_of(variable, sizeof process.exec_variable);
-  if (length >= sizeof process.exec_variable || !parse(value, text)) return false;
-  memcpy(process.exec_variable, variable, length + 1);
-  if (text.restricted) process.exec_variable[length - 2] = 0;  // without its ":r", which is said anew at each exec
-  process.restricted = text.restricted;
-  return true;
+  return take_session_value(value, text);
 }
 
 void hide_preload_from(char** environment) {
@@ -150,7 +156,10 @@ bool open_session(const SessionText& text) {
   int64_t fd = open_through_proc(text);
   bool mapped = fd >= 0 && map_session(fd, text.id);
   if (fd >= 0) raw_syscall(__NR_close, static_cast<uint64_t>(fd));
-  if (mapped) return true;
+  if (mapped) {
+    process.collector_pid = text.collector_pid;
+    return true;
+  }
   fd = receive_fd(text.socket_name, text.id);
   mapped = fd >= 0 && map_session(fd, text.id);
   if (fd >= 0) raw_syscall(__NR_close, static_cast<uint64_t>(fd));

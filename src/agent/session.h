@@ -17,6 +17,8 @@ struct SessionText {
 
 // Reads the variable and, if `hide`, takes it out of `environment`. False: there is none, or it is malformed.
 bool take_session_from(char** environment, SessionText& text, bool hide);
+// The same with the variable's value; it has room for exec_variable.
+bool take_session_value(const char* value, SessionText& text);
 // Takes the agent out of LD_PRELOAD (and LD_PRELOAD out of the environment if nothing else was in it), and
 // CULPRIT_SANITIZER_ENTRY.
 void hide_preload_from(char** environment);

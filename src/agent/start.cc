@@ -10,21 +10,6 @@
 
 namespace culprit::agent {
 
-namespace {
-
-// A page that reads 0 after any kind of fork, and only then (not after vfork, which shares memory).
-bool watch_for_forks() {
-  constexpr uint64_t read_write = 3, private_anonymous = 0x22, wipe_on_fork = 18;
-  int64_t page = raw_syscall(__NR_mmap, 0, 4096, read_write, private_anonymous, ~uint64_t{0}, 0);
-  if (page < 0) return false;
-  if (raw_syscall(__NR_madvise, static_cast<uint64_t>(page), 4096, wipe_on_fork) < 0) return false;
-  alive_word = reinterpret_cast<volatile uint32_t*>(page);
-  *alive_word = 1;
-  return true;
-}
-
-}  // namespace
-
 extern "C" __attribute__((constructor, visibility("hidden"))) void culprit_start(int, char**, char** environment) {
   SessionText text;
   if (!take_session_from(environment, text, !wrapping())) return;
@@ -34,6 +19,7 @@ extern "C" __attribute__((constructor, visibility("hidden"))) void culprit_start
     process.base = nullptr;
     return;
   }
+  process.epoch = 1;
   process.pid = static_cast<uint32_t>(raw_syscall(__NR_getpid));
   if (!claim_process_record(0, tsc()) || !ensure_slot()) return;
   if (wrapping()) {

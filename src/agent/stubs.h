@@ -4,6 +4,7 @@
 
 #include <stdint.h>
 
+#include "wire/agent_attach.h"
 #include "wire/agent_session.h"
 
 namespace culprit::agent {
@@ -28,9 +29,12 @@ const StubData& stub_data(uint64_t stub_index);
 uint16_t stub_call(uint64_t stub_index);  // system call number; any_call for syscall()
 inline constexpr uint16_t any_call = 0xffff;
 
-// Writes the next free stub for `site` and makes the site jump to it. The pages of both must be writable. False: out of
-// reach or stubs.
-bool install_stub(const culprit_site& site, uint64_t bias, bool before, bool after);
+// Writes the next free stub for `site`; the stubs' pages must be writable. Its address; 0: out of reach or stubs.
+uint64_t make_stub(const culprit_site& site, uint64_t bias, bool before, bool after);
+// Makes the code at `place`, which must be writable, jump to the stub.
+void put_jump_to(uint64_t stub, uint64_t place);
+// All stubs are free again.
+void forget_stubs();
 // Makes the stubs writable, or executable again. 0 or negative errno.
 int64_t protect_stubs(bool writable);
 

@@ -54,6 +54,7 @@ bool ensure_slot() {
   thread.ring_abandoned = false;
   thread.tree = open_call_tree(slot);
   thread.slot = slot;
+  thread.epoch = process.epoch;
   __atomic_store_n(&slot->state, CULPRIT_SLOT_LIVE, __ATOMIC_RELEASE);
   return true;
 }
@@ -123,7 +124,10 @@ bool request(culprit_request kind, uint64_t argument, uint64_t end) {
   bool done =
       process.restricted ? spin_for_answer(thread.slot, number) : sleep_for_answer(thread.slot, number, limit_ns);
   thread.asking = false;
-  if (!done) __atomic_store_n(&process.session->collector_gone, 1, __ATOMIC_RELAXED);
+  if (!done) {
+    __atomic_store_n(&process.session->collector_gone, 1, __ATOMIC_RELAXED);
+    look_for_collector();
+  }
   return done && thread.slot->reply_status == 0;
 }
 

@@ -235,6 +235,7 @@ class RegionReader {
     site.start = static_cast<uint32_t>(start);
     site.length = static_cast<uint8_t>(end - start);
     auto first = std::ranges::lower_bound(instructions_, start, {}, &Instruction::address);
+    site.first_length = static_cast<uint8_t>(first->bytes.size());
     std::memcpy(site.original, first->bytes.data(), site.length);  // the region's bytes follow each other
     return site;
   }

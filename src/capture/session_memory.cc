@@ -75,6 +75,7 @@ Result<SessionMemory> SessionMemory::create(const std::string& agent_path, uint3
   header.slots_offset = slots_offset;
   header.tables_offset = tables_offset;
   header.slot_count = slot_count;
+  header.collector_pid = static_cast<uint32_t>(getpid());
   agent_path.copy(header.agent_path, sizeof(header.agent_path) - 1);
   std::memcpy(mapping.data(), &header, sizeof(header));
   return SessionMemory(std::move(fd), std::move(mapping), slot_count, info.st_ino, id);

@@ -10,7 +10,8 @@
  *     <collector pid>:<fd number in the collector>:<name of its abstract unix socket>:<session id, hex>[:r]
  * It first opens /proc/<pid>/fd/<number>; where that is refused (other uid, other pid namespace) it connects to the abstract socket
  * (name without the leading NUL) and receives the fd by SCM_RIGHTS. ":r" = a seccomp filter is already in force (see
- * CULPRIT_RESTRICTED). fork hands the mapping on by itself.
+ * CULPRIT_RESTRICTED). fork hands the mapping on by itself. Into a process that runs already the library is loaded instead
+ * (capture/inject), and wire/agent_attach.h is what is said then.
  *
  * Every process is a victim, possibly hostile or crashing: the collector believes nothing here without a check, copies before it
  * checks, and never waits for the other side. The agent waits for the collector only where it says so below, and never longer than
@@ -26,7 +27,7 @@
 #include "wire/agent_events.h"
 #include "wire/unwind_rows.h"
 
-#define CULPRIT_WIRE_VERSION 1u
+#define CULPRIT_WIRE_VERSION 2u
 #define CULPRIT_SESSION_MAGIC 0x3154505255434c43ull
 #define CULPRIT_SESSION_VARIABLE "CULPRIT_SESSION"
 /* GCC's AddressSanitizer runtime refuses to run behind another preloaded library unless told so. It reads the first ASAN_OPTIONS of
@@ -60,6 +61,8 @@ struct culprit_session {
   uint64_t tables_used; /* C: bytes of the tables written so far */
   uint32_t slot_count;  /* places that exist; a process that could map only a part uses those it reaches */
   uint32_t slot_hint; /* A, C: where to look for a free slot first: lowest one freed, one past the last one claimed. only a hint */
+  uint32_t collector_pid; /* C: as it sees itself, so that another culprit can tell whether anybody still serves this session */
+  uint32_t reserved;
   char agent_path[4096]; /* what goes into LD_PRELOAD of every exec */
 
   uint32_t collector_gone __attribute__((aligned(64))); /* A sets, C clears: do not wait */
@@ -97,7 +100,8 @@ struct culprit_site {
   uint8_t length;   /* bytes from start to resume, <= 16 */
   uint8_t syscall_offset; /* of the `syscall` from start, when it lies among the replaced bytes */
   uint8_t original[16];   /* what must stand there, else it is not patched */
-  uint8_t reserved[3];
+  uint8_t first_length;   /* of the instruction at start: where it is shorter than the jump, a thread may be between the two */
+  uint8_t reserved[2];
 };
 
 /* libc or ld.so of one process. */
@@ -135,6 +139,7 @@ struct culprit_process {
 #define CULPRIT_PROCESS_FORKED 1u
 #define CULPRIT_PROCESS_EXECED 2u
 #define CULPRIT_PROCESS_WRAPPERS 8u   /* libc is not patched: its exported functions are wrapped */
+#define CULPRIT_PROCESS_ATTACHED 16u  /* C claimed the record: the process ran already (wire/agent_attach.h) */
 #define CULPRIT_PROCESS_RESTRICTED 4u /* a seccomp filter is in force: the agent makes no system calls of its own */
 
 /* Requests of a thread to the collector. The agent writes request_* and then request_number = reply_number + 1, rings the doorbell, and waits on
