@@ -1,0 +1,156 @@
+#include "capture/ptrace_threads.h"
+
+#include <dirent.h>
+#include <fmt/core.h>
+#include <sched.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <time.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdlib>
+#include <cstring>
+#include <utility>
+
+#include "base/syscall.h"
+#include "base/text.h"
+#include "capture/tsc_clock.h"
+#include "format/procfs.h"
+
+namespace culprit {
+namespace {
+
+constexpr int event_stop = 128;  // PTRACE_EVENT_STOP
+
+std::string_view trimmed(std::string_view text) {
+  while (!text.empty() && (text.back() == '\n' || text.back() == '\0')) text.remove_suffix(1);
+  return text;
+}
+
+}  // namespace
+
+std::vector<uint32_t> threads_of(uint32_t pid) {
+  std::vector<uint32_t> threads;
+  DIR* folder = opendir(fmt::format("/proc/{}/task", pid).c_str());
+  if (folder == nullptr) return threads;
+  while (const dirent* entry = readdir(folder)) {
+    if (entry->d_name[0] != '.') threads.push_back(static_cast<uint32_t>(strtoul(entry->d_name, nullptr, 10)));
+  }
+  closedir(folder);
+  std::sort(threads.begin(), threads.end());
+  return threads;
+}
+
+Error why_not_traceable(uint32_t pid, int error_number) {
+  if (error_number == ESRCH) return {ErrorKind::gone, fmt::format("process {} has ended", pid), {}};
+  auto text = read_whole_file(fmt::format("/proc/{}/status", pid), 65536);
+  auto status = text ? parse_status(*text) : std::nullopt;
+  if (!status) return {ErrorKind::gone, fmt::format("process {} has ended", pid), {}};
+  if (status->tracer != 0) {
+    auto name = read_whole_file(fmt::format("/proc/{}/comm", status->tracer), 64);
+    return {ErrorKind::no_access,
+            fmt::format("process {} is being traced already, by process {}{}", pid, status->tracer,
+                        name ? fmt::format(" ({})", printable(trimmed(*name))) : ""),
+            {}};
+  }
+  if (error_number != EPERM && error_number != EACCES)
+    return {ErrorKind::system, fmt::format("process {} cannot be traced: {}", pid, strerror(error_number)), {}};
+  if (status->effective_uid != geteuid() || status->real_uid != getuid()) {
+    return {ErrorKind::no_access,
+            fmt::format("process {} belongs to user {}: it takes that user's rights, or CAP_SYS_PTRACE", pid,
+                        status->effective_uid),
+            {}};
+  }
+  auto scope = read_whole_file("/proc/sys/kernel/yama/ptrace_scope", 16);
+  if (scope && trimmed(*scope) != "0") {
+    return {
+        ErrorKind::no_access,
+        fmt::format("process {} may not be traced: kernel.yama.ptrace_scope is {} here; it takes CAP_SYS_PTRACE, or "
+                    "`sysctl kernel.yama.ptrace_scope=0`",
+                    pid, printable(trimmed(*scope))),
+        {}};
+  }
+  return {ErrorKind::no_access,
+          fmt::format("process {} does not let itself be traced (PR_SET_DUMPABLE 0, or a security module): it takes "
+                      "CAP_SYS_PTRACE",
+                      pid),
+          {}};
+}
+
+Result<TracedThread> TracedThread::seize(uint32_t pid, uint32_t tid) {
+  constexpr unsigned long options = PTRACE_O_TRACESYSGOOD;
+  if (ptrace(PTRACE_SEIZE, tid, nullptr, options) != 0) return tl::unexpected<Error>(why_not_traceable(pid, errno));
+  return TracedThread(tid);
+}
+
+TracedThread::TracedThread(TracedThread&& other) noexcept
+    : tid_(other.tid_), state_(std::exchange(other.state_, ThreadState::gone)), reason_(other.reason_) {}
+
+TracedThread& TracedThread::operator=(TracedThread&& other) noexcept {
+  if (this == &other) return *this;
+  let_go();
+  tid_ = other.tid_;
+  state_ = std::exchange(other.state_, ThreadState::gone);
+  reason_ = other.reason_;
+  return *this;
+}
+
+void TracedThread::interrupt() {
+  if (state_ == ThreadState::running && ptrace(PTRACE_INTERRUPT, tid_, nullptr, nullptr) != 0 && errno == ESRCH) poll();
+}
+
+ThreadState TracedThread::poll() {
+  if (state_ != ThreadState::running) return state_;
+  int status = 0;
+  pid_t changed = waitpid(static_cast<pid_t>(tid_), &status, __WALL | WNOHANG | __WNOTHREAD);
+  if (changed == 0 || (changed < 0 && errno == EINTR)) return state_;
+  if (changed < 0 || !WIFSTOPPED(status)) return state_ = ThreadState::gone;
+  int signal = WSTOPSIG(status), event = status >> 16;
+  reason_ = {};
+  reason_.is_interrupt = event == event_stop;
+  reason_.is_system_call = event == 0 && signal == (SIGTRAP | 0x80);
+  bool is_step = is_stepping_ && signal == SIGTRAP;
+  if (event == 0 && !reason_.is_system_call && !is_step) reason_.signal = signal;
+  return state_ = ThreadState::stopped;
+}
+
+ThreadState TracedThread::wait(Time deadline) {
+  // Mostly it takes microseconds; who waits longer should not keep the CPU from the one waited for.
+  constexpr int eager_polls = 50;
+  for (int polls = 0; poll() == ThreadState::running && monotonic_now() < deadline; polls++) {
+    timespec pause{0, 50'000};
+    if (polls < eager_polls)
+      sched_yield();
+    else
+      nanosleep(&pause, nullptr);
+  }
+  return state_;
+}
+
+bool TracedThread::read_registers(user_regs_struct& registers) const {
+  return ptrace(PTRACE_GETREGS, tid_, nullptr, &registers) == 0;
+}
+
+bool TracedThread::write_registers(const user_regs_struct& registers) {
+  return ptrace(PTRACE_SETREGS, tid_, nullptr, &registers) == 0;
+}
+
+void TracedThread::run_on(__ptrace_request how) {
+  if (state_ != ThreadState::stopped) return;
+  is_stepping_ = how == PTRACE_SINGLESTEP;
+  bool runs = ptrace(how, tid_, nullptr, static_cast<long>(reason_.signal)) == 0;
+  state_ = runs ? ThreadState::running : ThreadState::gone;
+}
+
+void TracedThread::let_go() {
+  constexpr Time patience = 20'000'000;
+  if (state_ == ThreadState::running) {
+    interrupt();
+    wait(monotonic_now() + patience);
+  }
+  if (state_ == ThreadState::stopped) ptrace(PTRACE_DETACH, tid_, nullptr, static_cast<long>(reason_.signal));
+  state_ = ThreadState::gone;
+}
+
+}  // namespace culprit

@@ -1,0 +1,68 @@
+// Threads of another process, held by ptrace.
+//
+// Everything about one TracedThread must happen in one thread of ours: the kernel lets go of whatever a thread traces
+// when that thread ends (as it does when culprit is killed), so that work on a process's threads is best done in a
+// thread of its own. Nothing held this way can stay stopped for good.
+#pragma once
+
+#include <sys/ptrace.h>
+#include <sys/user.h>
+
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include "base/result.h"
+#include "model/ids.h"
+
+namespace culprit {
+
+// Of /proc/PID/task, ascending; empty: the process is gone.
+std::vector<uint32_t> threads_of(uint32_t pid);
+
+// Why a process may not be traced, in a sentence: another user's, being traced already, the setting that forbids it …
+Error why_not_traceable(uint32_t pid, int error_number);
+
+enum class ThreadState : uint8_t { running, stopped, gone };
+
+// What a stopped thread stopped for.
+struct StopReason {
+  int signal = 0;               // a signal about to be delivered; it is delivered when the thread goes on
+  bool is_system_call = false;  // entering or leaving one (PTRACE_SYSCALL)
+  bool is_interrupt = false;    // as asked for by interrupt(), or together with its process by a stop signal
+};
+
+class TracedThread {
+ public:
+  // It runs on as if nothing had happened. no_access, gone.
+  static Result<TracedThread> seize(uint32_t pid, uint32_t tid);
+  TracedThread(TracedThread&& other) noexcept;
+  TracedThread& operator=(TracedThread&& other) noexcept;
+  ~TracedThread() { let_go(); }
+
+  uint32_t tid() const { return tid_; }
+  ThreadState state() const { return state_; }
+  const StopReason& reason() const { return reason_; }
+
+  void interrupt();                 // asks it to stop
+  ThreadState poll();               // whether it has come to a stop
+  ThreadState wait(Time deadline);  // until it stops, ends, or the deadline has passed
+
+  // Only of a stopped thread.
+  bool read_registers(user_regs_struct& registers) const;
+  bool write_registers(const user_regs_struct& registers);
+  void forget_signal() { reason_.signal = 0; }  // it is not delivered
+  void run_on(__ptrace_request how);  // PTRACE_CONT, PTRACE_SYSCALL or PTRACE_SINGLESTEP; hands on reason().signal
+  // It runs on untraced, with the signal it was about to get. One that runs is stopped first, if it stops at once.
+  void let_go();
+
+ private:
+  TracedThread(uint32_t tid) : tid_(tid), state_(ThreadState::running) {}
+
+  uint32_t tid_ = 0;
+  ThreadState state_ = ThreadState::gone;
+  StopReason reason_;
+  bool is_stepping_ = false;
+};
+
+}  // namespace culprit
