@@ -4,6 +4,7 @@
  * Two layers. Calls that are known to make or end handles are told from their arguments and results. After all others that
  * might touch a handle table, the table is compared with what is known of it (table.h). */
 
+#include "mapped_file.h"
 #include "table.h"
 
 char program_license[] SEC("license") = "Dual BSD/GPL";
@@ -69,8 +70,12 @@ static __always_inline void code_changed(struct pt_regs *regs, uint32_t is_new_c
   struct mm_struct *mm = task->mm;
   if (!mm) return;
   uint64_t key = (uint64_t)mm, start = regs->di;
-  if (is_new_code && regs->orig_ax == CALL_MMAP) start = regs->ax;
+  int is_mmap = is_new_code && regs->orig_ax == CALL_MMAP;
+  if (is_mmap) start = regs->ax;
   uint64_t end = start + regs->si;
+  struct files_struct *files = task->files;
+  if (is_mmap && files && (int32_t)regs->r8 >= 0 && !(regs->r10 & MAPS_ANONYMOUS))
+    tell_mapped(task, file_of(files, regs->r8), start, end, regs->r9);
   struct culprit_bpf_code *code = bpf_map_lookup_elem(&codes, &key);
   if (!code) return; /* asked for when it is wanted */
   /* The recorder may be reading the mappings of before right now: it is told of every change. */
@@ -171,7 +176,8 @@ int BPF_PROG(on_exit, struct pt_regs *regs, long result) {
     struct files_struct *files = task->files;
     if (files && is_shared(files)) note_closed(files, regs->di);
   } else if (policy == MAPS || policy == UNMAPS) {
-    if (policy == MAPS && !(regs->dx & PROTECTION_EXEC)) return 0;
+    int has_failed = result < 0 && result > -4096;
+    if (has_failed || (policy == MAPS && !(regs->dx & PROTECTION_EXEC))) return 0;
     code_changed(regs, policy == MAPS);
   } else if (policy >= MAKES && policy <= RECEIVES) {
     if (result >= 0) tell_made(regs, policy, call, result);
@@ -245,15 +251,19 @@ int BPF_PROG(on_exec, struct task_struct *task, int old_pid, struct linux_binprm
   struct mm_struct *mm = task->mm;
   if (!scratch || !mm) return 0;
   struct culprit_bpf_event *event = &scratch->event;
-  long path = bpf_probe_read_kernel_str(scratch->payload, CULPRIT_BPF_NAME_BYTES, program->filename);
+  event->word_count = CULPRIT_BPF_AUXV_WORDS;
+  bpf_probe_read_kernel(scratch->payload, CULPRIT_BPF_AUXV_WORDS * 8, mm->saved_auxv);
+  char *text = (char *)(scratch->payload + CULPRIT_BPF_AUXV_WORDS);
+  long path = bpf_probe_read_kernel_str(text, CULPRIT_BPF_NAME_BYTES, program->filename);
   uint32_t at = path > 1 ? (path - 1) & (CULPRIT_BPF_NAME_BYTES - 1) : 0;
   uint64_t start = mm->arg_start, size = mm->arg_end - start;
   if (size > CULPRIT_BPF_NAME_BYTES) size = CULPRIT_BPF_NAME_BYTES;
-  if (size && bpf_probe_read_user((char *)scratch->payload + at, size, (void *)start)) size = 0;
+  if (size && bpf_probe_read_user(text + at, size, (void *)start)) size = 0;
   event->name_bytes = at + size;
   event->other = size;
   event->inode = (uint64_t)mm;
-  send(SEND_WAKING);
+  send(SEND_QUIETLY);
+  tell_mapped(task, mm->exe_file, 0, 0, 0);
   struct files_struct *files = task->files;
   if (files) {
     begin_table(files);

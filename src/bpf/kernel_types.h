@@ -9,7 +9,7 @@
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
 
 struct pt_regs {
-  unsigned long bp, ax, cx, dx, si, di, r10, orig_ax, ip, cs, sp;
+  unsigned long bp, ax, dx, si, di, r8, r9, r10, orig_ax, ip, cs, sp;
 };
 
 typedef struct {
@@ -17,6 +17,7 @@ typedef struct {
 } atomic_t;
 
 struct super_block {
+  unsigned int s_dev;
   unsigned long s_magic;
 };
 struct inode {
@@ -28,9 +29,19 @@ struct qstr {
   const unsigned char *name;
 };
 struct dentry {
+  struct dentry *d_parent;
   struct qstr d_name;
 };
+struct vfsmount {
+  struct dentry *mnt_root;
+};
+struct mount {
+  struct mount *mnt_parent;
+  struct dentry *mnt_mountpoint;
+  struct vfsmount mnt;
+};
 struct path {
+  struct vfsmount *mnt;
   struct dentry *dentry;
 };
 struct file {
@@ -48,6 +59,8 @@ struct files_struct {
 };
 struct mm_struct {
   unsigned long start_code, arg_start, arg_end;
+  unsigned long saved_auxv[40];
+  struct file *exe_file;
   atomic_t mm_users;
 };
 struct signal_struct {

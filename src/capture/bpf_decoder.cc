@@ -91,6 +91,9 @@ void BpfDecoder::dispatch(BpfProcess& process, const BpfEvent& event) {
       process.code.image = header.inode;
       process.wants_code = true;
       return;
+    case CULPRIT_BPF_MAPPED:
+      process.image->told.add(event.words, header.inode, event.name);
+      return;
     case CULPRIT_BPF_STACK:
       stack_of(process, event);
       return;
@@ -102,8 +105,8 @@ void BpfDecoder::dispatch(BpfProcess& process, const BpfEvent& event) {
 void BpfDecoder::on_executed(BpfProcess& process, const BpfEvent& event) {
   size_t arguments = std::min<size_t>(event.name.size(), static_cast<uint32_t>(event.header.other));
   std::string_view path = event.name.substr(0, event.name.size() - arguments);
-  processes_.executed(process, static_cast<Time>(event.header.time), event.header.tid, event.header.inode, path,
-                      event.name.substr(path.size()));
+  processes_.executed(process, static_cast<Time>(event.header.time), event.header.tid, event.header.inode, event.words,
+                      path, event.name.substr(path.size()));
 }
 
 void BpfDecoder::on_table(BpfProcess& process, const BpfEvent& event) {
@@ -195,8 +198,7 @@ void BpfDecoder::on_handle(BpfProcess& process, const BpfEvent& event) {
   if (event.has(CULPRIT_BPF_TRUNCATED)) losses_.add(LossKind::stack_truncated, 1, process.book->id);
   settle(result, header.table, event.has(CULPRIT_BPF_WAS_OPEN));
   if (event.has(CULPRIT_BPF_STACK_COPIED)) {
-    copied_.push_back(
-        {result, event.copy, header.pid, process.wants_code ? nullptr : process.mapped, monotonic_now() + copied_wait});
+    copied_.push_back({result, event.copy, header.pid, process.image, monotonic_now() + copied_wait});
     return;
   }
   if (result.stack == StackId::none) losses_.add(LossKind::stack_missing, 1, process.book->id);
@@ -226,10 +228,9 @@ void BpfDecoder::release_copied(Time now) {
   while (!copied_.empty()) {
     Copied& first = copied_.front();
     BpfProcess* process = processes_.find(first.pid);
-    bool is_there = process != nullptr && process->book->id == first.event.process;
-    if (first.code == nullptr && is_there && !process->wants_code) first.code = process->mapped;
-    bool is_late = first.until <= now || copied_.size() > copied_limit || (first.code == nullptr && !is_there);
-    if (first.code == nullptr && !is_late) return;
+    bool will_be_known = process != nullptr && process->image == first.image && process->wants_code;
+    bool is_late = first.until <= now || copied_.size() > copied_limit;
+    if (will_be_known && !is_late) return;
     auto stack = unwind(first, is_late);
     if (!stack) return;
     first.event.stack = *stack;
@@ -240,10 +241,11 @@ void BpfDecoder::release_copied(Time now) {
 }
 
 std::optional<StackId> BpfDecoder::unwind(const Copied& copied, bool is_late) {
-  if (copied.code == nullptr || copied.copy.bytes.empty()) return StackId::none;
+  const CodeMap* map = copied.image->map.get();
+  if (map == nullptr || copied.copy.bytes.empty()) return StackId::none;
   bool is_building = false;
   CodeLookup lookup = [&](uint64_t pc) -> std::optional<UnwindCode> {
-    const MappedCode* code = copied.code->find(pc, copied.code->generation());
+    const MappedCode* code = map->find(pc, map->generation());
     if (code == nullptr) return std::nullopt;
     UnwindCode found{code->bias, {}, {}};
     if (code->file == nullptr) return found;
@@ -260,7 +262,7 @@ std::optional<StackId> BpfDecoder::unwind(const Copied& copied, bool is_late) {
                                   {.limit = CULPRIT_BPF_FRAMES, .is_in_system_call = true});
   if (is_building && !is_late) return std::nullopt;
   if (walked.is_truncated) losses_.add(LossKind::stack_truncated, 1, copied.event.process);
-  return stacks_.intern(walked, *copied.code);
+  return stacks_.intern(walked, *map);
 }
 
 }  // namespace culprit

@@ -48,7 +48,7 @@ class BpfDecoder {
     HandleEvent event;
     StackCopy copy;
     uint32_t pid;
-    std::shared_ptr<const CodeMap> code;  // null: of the process as it will be known
+    std::shared_ptr<const BpfImage> image;
     Time until;
   };
 

@@ -53,15 +53,18 @@ void BpfProcesses::forked(BpfProcess& parent, uint32_t pid, uint64_t life, Time 
   BpfProcess& process = add(*child, life);
   if (shares_table) process.table = parent.table;
   process.code.key = code_key;
-  process.mapped = parent.mapped;
+  *process.image = *parent.image;
   if (code_key != 0) process.wants_code = !code_.inherit(process.code);
 }
 
-void BpfProcesses::executed(BpfProcess& process, Time time, uint32_t tid, uint64_t code_key, std::string_view path,
+void BpfProcesses::executed(BpfProcess& process, Time time, uint32_t tid, uint64_t code_key,
+                            std::span<const uint64_t> auxiliary_vector, std::string_view path,
                             std::string_view arguments) {
+  settle_image(process);
+  process.image = std::make_shared<BpfImage>();
+  process.image->told.begin(auxiliary_vector);
   process.book->exec_tid = tid;
   process.book->code = CodeMap();
-  process.mapped.reset();
   book_.executed(*process.book, time);
   Process& row = tables_.processes.at(index_of(process.book->id));
   row.name = path.substr(path.rfind('/') + 1);
@@ -84,6 +87,7 @@ void BpfProcesses::forget_code(BpfProcess& process) {
 }
 
 void BpfProcesses::ended(BpfProcess& process, Time time, int wait_status) {
+  settle_image(process);
   process.book->wait_status = wait_status;
   book_.ended(*process.book, time);
   forget_code(process);
@@ -128,13 +132,25 @@ bool BpfProcesses::owns_table(BpfProcess& process, uint64_t table, uint32_t tid)
   return is_main;
 }
 
+void BpfProcesses::settle_image(BpfProcess& process) {
+  if (process.image->map != nullptr && !process.wants_code) return;
+  WatchedProcess& book = *process.book;
+  std::vector<MapsEntry> entries = process.image->told.entries(book.pid, files_);
+  if (entries.empty()) return;
+  book.code.set(book.pid, entries, book.code.generation() + 1, files_);
+  process.image->map = std::make_shared<const CodeMap>(book.code);
+}
+
 bool BpfProcesses::read_mappings(BpfProcess& process) {
   WatchedProcess& book = *process.book;
   auto text = read_whole_file(fmt::format("/proc/{}/maps", book.pid));
-  if (!text || text->empty()) return false;
+  if (!text || text->empty()) {
+    settle_image(process);
+    return false;
+  }
   book.maps_read = monotonic_now();
   book.code.read(book.pid, *text, book.code.generation() + 1, files_);
-  process.mapped = std::make_shared<const CodeMap>(book.code);
+  process.image->map = std::make_shared<const CodeMap>(book.code);
   return true;
 }
 

@@ -9,8 +9,15 @@
 
 #include "capture/bpf_code.h"
 #include "capture/process_book.h"
+#include "capture/told_code.h"
 
 namespace culprit {
+
+// A program image: what is known of its code, also after its end.
+struct BpfImage {
+  ToldCode told;
+  std::shared_ptr<const CodeMap> map;  // null: not known yet
+};
 
 struct BpfProcess {
   WatchedProcess* book = nullptr;
@@ -20,9 +27,9 @@ struct BpfProcess {
   std::unordered_set<uint64_t> foreign_tables;  // of single threads
   std::unordered_set<uint32_t> threads;         // whose names were told
   std::vector<SnapshotEntry> table_entries;     // of the table that is being told
-  std::shared_ptr<const CodeMap> mapped;        // where its code is; null: not known yet
-  bool wants_code = false;                      // its mappings are to be read
-  bool waits_for_tables = false;                // published without some that are being built
+  std::shared_ptr<BpfImage> image = std::make_shared<BpfImage>();
+  bool wants_code = false;        // its mappings are to be read
+  bool waits_for_tables = false;  // published without some that are being built
 };
 
 class BpfProcesses {
@@ -47,8 +54,8 @@ class BpfProcesses {
 
   void forked(BpfProcess& parent, uint32_t pid, uint64_t life, Time time, bool shares_table, uint32_t tid,
               StackId stack, uint64_t code_key);
-  void executed(BpfProcess& process, Time time, uint32_t tid, uint64_t code_key, std::string_view path,
-                std::string_view arguments);
+  void executed(BpfProcess& process, Time time, uint32_t tid, uint64_t code_key,
+                std::span<const uint64_t> auxiliary_vector, std::string_view path, std::string_view arguments);
   void ended(BpfProcess& process, Time time, int wait_status);
   // Those whose end was not told.
   void find_ended(Time now);
@@ -67,6 +74,8 @@ class BpfProcesses {
   uint64_t left_out() const { return code_.left_out(); }
 
  private:
+  // What can be known of an image that ends.
+  void settle_image(BpfProcess& process);
   BpfProcess& add(WatchedProcess& process, uint64_t life);
   void forget_code(BpfProcess& process);
 

@@ -19,8 +19,12 @@ const MappedCode* find_in(const std::vector<MappedCode>& code, uint64_t pc) {
 }  // namespace
 
 void CodeMap::read(uint32_t pid, std::string_view maps_text, uint32_t generation, ModuleFiles& files) {
+  set(pid, parse_maps(maps_text), generation, files);
+}
+
+void CodeMap::set(uint32_t pid, const std::vector<MapsEntry>& entries, uint32_t generation, ModuleFiles& files) {
   std::vector<MappedCode> code;
-  for (const MapsEntry& entry : parse_maps(maps_text)) {
+  for (const MapsEntry& entry : entries) {
     if (!entry.is_executable || entry.start >= entry.end || code.size() >= code_limit) continue;
     if (!code.empty() && entry.start < code.back().end) continue;
     if (entry.path == "[vsyscall]") continue;

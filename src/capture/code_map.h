@@ -30,6 +30,8 @@ class CodeMap {
   // Reads the text of /proc/PID/maps as the mappings of `generation` (culprit_process.table_generation), which may be
   // the newest known one again: then it replaces that.
   void read(uint32_t pid, std::string_view maps_text, uint32_t generation, ModuleFiles& files);
+  // The same of entries that came another way; ascending.
+  void set(uint32_t pid, const std::vector<MapsEntry>& entries, uint32_t generation, ModuleFiles& files);
 
   // What lies in [start, end) is about to go, and `generation` begins without it.
   void forget(uint64_t start, uint64_t end, uint32_t generation);

@@ -45,6 +45,8 @@ ModuleFile& ModuleFiles::examine(const MapsEntry& entry, std::string opened_path
     if (auto elf = parse_elf(copy->bytes())) {
       build_id = elf->build_id();
       file.segments = elf->segments;
+      file.entry = elf->entry;
+      file.interpreter = elf->interpreter();
       file.size = copy->size();
     }
   }

@@ -20,6 +20,8 @@ struct ModuleFile {
   std::string path;         // as the process sees it
   std::string opened_path;  // how we reach it
   uint64_t size = 0;
+  uint64_t entry = 0;                // link-time address at which it begins
+  std::string interpreter;           // its loader; empty: has none
   std::vector<ElfSegment> segments;  // empty: it cannot be read, or is no ELF file
 
   bool is_patchable() const;  // libc or its loader

@@ -14,6 +14,7 @@ enum {
   CULPRIT_BPF_CHUNK_WORDS = 16,
   CULPRIT_BPF_CHUNKS = 1024,       /* numbers above CHUNKS * CHUNK_BITS are seen by explicit calls only */
   CULPRIT_BPF_PAGE_SHIFT = 10,     /* the page index: one entry per KiB of code */
+  CULPRIT_BPF_AUXV_WORDS = 40,
   CULPRIT_BPF_RANGES = 1024,       /* of executable code per process; beyond: no table for the highest addresses */
 };
 
@@ -23,11 +24,14 @@ enum culprit_bpf_kind {
   CULPRIT_BPF_RECEIVED,   /* value */
   CULPRIT_BPF_CLOSED,     /* value */
   CULPRIT_BPF_FORKED,     /* pid: the parent, value: the child's pid, extra: its start time, other: 1 it shares the table */
-  CULPRIT_BPF_EXECUTED,   /* name: path of the program; then its arguments, joined by NULs (other: bytes of these) */
+  CULPRIT_BPF_EXECUTED,   /* name: path of the program; then its arguments, joined by NULs (other: bytes of these); words:
+                             the auxiliary vector */
   CULPRIT_BPF_EXITED,     /* value: exit code as waitpid gives it, other: 1 the table ended with it */
   CULPRIT_BPF_TABLE,      /* words of the open bitmap: value: first number; other: 1 last chunk; extra: enum culprit_bpf_why */
   CULPRIT_BPF_WANTS_CODE, /* the process's code is not known, or has changed: read /proc/PID/maps. extra: the key for
                              codes, inode: culprit_bpf_code.image */
+  CULPRIT_BPF_MAPPED,     /* code: words: start, end, offset in the file, device; inode; name: the path, innermost component
+                             first, each with a NUL. The program itself: start 0 */
   CULPRIT_BPF_STACK,      /* only the stack, for io_uring requests which complete later */
 };
 
@@ -64,7 +68,7 @@ struct culprit_bpf_event {
   uint16_t frame_count; /* 8 bytes each, right after this struct */
   uint16_t copy_bytes;  /* if STACK_COPIED: rip, rsp, rbp (24 bytes) and the stack from rsp on; all of it is counted */
   uint16_t name_bytes;  /* last; without terminator */
-  uint16_t word_count;  /* TABLE: 8 bytes each, instead of frames */
+  uint16_t word_count;  /* 8 bytes each, instead of frames */
 };
 
 /* Where a process's code lies. Ascending by start, disjoint; `bias` is absolute minus link-time address. */
