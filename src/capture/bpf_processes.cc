@@ -100,7 +100,8 @@ void BpfProcesses::find_ended(Time now) {
     pollfd watched{process->book->pidfd.get(), POLLIN, 0};
     bool has_ended = watched.fd >= 0 ? poll(&watched, 1, 0) == 1 && (watched.revents & POLLIN) != 0
                                      : access(fmt::format("/proc/{}", pid).c_str(), F_OK) != 0;
-    if (has_ended) gone.push_back(process.get());
+    if (has_ended && process->seemed_ended) gone.push_back(process.get());
+    process->seemed_ended = has_ended;
   }
   for (BpfProcess* process : gone) {
     process->book->wait_status.reset();

@@ -29,6 +29,7 @@ struct BpfProcess {
   std::vector<SnapshotEntry> table_entries;     // of the table that is being told
   std::shared_ptr<BpfImage> image = std::make_shared<BpfImage>();
   bool wants_code = false;        // its mappings are to be read
+  bool seemed_ended = false;                    // at the last look; its end may still be on its way
   bool waits_for_tables = false;  // published without some that are being built
 };
 
@@ -57,7 +58,7 @@ class BpfProcesses {
   void executed(BpfProcess& process, Time time, uint32_t tid, uint64_t code_key,
                 std::span<const uint64_t> auxiliary_vector, std::string_view path, std::string_view arguments);
   void ended(BpfProcess& process, Time time, int wait_status);
-  // Those whose end was not told.
+  // Those whose end was not told: seen ended twice, with all events of the time between taken.
   void find_ended(Time now);
 
   void name_thread(BpfProcess& process, uint32_t tid, Time time);
