@@ -121,29 +121,32 @@ void Scanner::read_block(const BlockHeader& header, uint64_t offset, Bytes paylo
   if (missing > 0 && scan_.damaged == 0 && !in_damage_) scan_.first_damage = offset;
   if (missing > 0 || in_damage_) note_damage_over(missing);
   next_sequence_ = header.sequence + 1;
-  scan_.has_end = false;
-
-  bool known = header.version == block_version && (header.kind == static_cast<uint16_t>(BlockKind::events) ||
-                                                   header.kind == static_cast<uint16_t>(BlockKind::end));
-  if (!known) {
-    ++scan_.unknown;
-    return;
-  }
-  auto raw = decompress(payload.first(header.definitions_size), header.definitions_raw_size);
-  auto numbers = raw ? definitions_.read(as_bytes(*raw)) : fail(ErrorKind::corrupt, "definitions do not decompress");
-  if (!numbers) {
-    if (scan_.damaged == 0) scan_.first_damage = offset;
-    ++(numbers.error().kind == ErrorKind::limit ? scan_.over_limit : scan_.damaged);
-    return;
-  }
-  scan_.has_end = header.kind == static_cast<uint16_t>(BlockKind::end) && definitions_.final_info();
-  if (header.event_count > 0) {
-    uint64_t events_offset = offset + sizeof(RawBlockHeader) + header.definitions_size;
-    scan_.blocks.push_back({.header = header, .events_offset = events_offset, .numbers = std::move(*numbers)});
-  }
+  auto numbers = take_up(header, offset, payload.first(header.definitions_size), definitions_, scan_);
+  if (!numbers || header.event_count == 0) return;
+  uint64_t events_offset = offset + sizeof(RawBlockHeader) + header.definitions_size;
+  scan_.blocks.push_back({.header = header, .events_offset = events_offset, .numbers = std::move(*numbers)});
 }
 
 }  // namespace
+
+std::optional<BlockNumbers> take_up(const BlockHeader& header, uint64_t offset, Bytes packed_definitions,
+                                    DefinitionsReader& definitions, BlockScan& scan) {
+  scan.has_end = false;
+  if (header.version != block_version || header.kind < static_cast<uint16_t>(BlockKind::events) ||
+      header.kind > static_cast<uint16_t>(BlockKind::checkpoint)) {
+    ++scan.unknown;
+    return {};
+  }
+  auto raw = decompress(packed_definitions, header.definitions_raw_size);
+  auto numbers = raw ? definitions.read(as_bytes(*raw)) : fail(ErrorKind::corrupt, "definitions do not decompress");
+  if (!numbers) {
+    if (scan.damaged == 0) scan.first_damage = offset;
+    ++(numbers.error().kind == ErrorKind::limit ? scan.over_limit : scan.damaged);
+    return {};
+  }
+  scan.has_end = header.kind == static_cast<uint16_t>(BlockKind::end) && definitions.final_info();
+  return std::move(*numbers);
+}
 
 BlockScan scan_blocks(const RecordingBytes& bytes, uint64_t offset, DefinitionsReader& definitions,
                       Checksums checksums) {

@@ -154,6 +154,19 @@ void DefinitionsReader::read_losses(ByteReader& reader, BlockNumbers& numbers) {
   }
 }
 
+// In order of recording, so that the newest list counts.
+void DefinitionsReader::read_losses_so_far(ByteReader& reader, BlockNumbers& numbers) {
+  losses_.clear();
+  read_losses(reader, numbers);
+}
+
+void DefinitionsReader::read_past(ByteReader& reader, BlockNumbers&) {
+  Past past;
+  past.events = reader.take_uleb128();
+  past.newest = unzigzag(reader.take_uleb128());
+  past_ = past;
+}
+
 void DefinitionsReader::read_info(ByteReader& reader, BlockNumbers&) {
   auto info = parse_info(reader.take_bytes(reader.remaining()));
   if (!info) return reader.fail();
@@ -166,12 +179,18 @@ Result<BlockNumbers> DefinitionsReader::read(Bytes definitions) {
     void (DefinitionsReader::*read)(ByteReader&, BlockNumbers&);
   };
   constexpr Row rows[] = {
-      {Section::strings, &DefinitionsReader::read_strings},     {Section::modules, &DefinitionsReader::read_modules},
-      {Section::processes, &DefinitionsReader::read_processes}, {Section::stacks, &DefinitionsReader::read_stacks},
-      {Section::losses, &DefinitionsReader::read_losses},       {Section::info, &DefinitionsReader::read_info},
+      {Section::strings, &DefinitionsReader::read_strings},
+      {Section::modules, &DefinitionsReader::read_modules},
+      {Section::processes, &DefinitionsReader::read_processes},
+      {Section::stacks, &DefinitionsReader::read_stacks},
+      {Section::losses, &DefinitionsReader::read_losses},
+      {Section::info, &DefinitionsReader::read_info},
+      {Section::past, &DefinitionsReader::read_past},
+      {Section::losses_so_far, &DefinitionsReader::read_losses_so_far},
   };
   BlockNumbers numbers;
   block_losses_.clear();
+  past_.reset();
   bool had_info = final_info_.has_value();
   ByteReader reader(definitions);
   while (reader && !reader.at_end()) {

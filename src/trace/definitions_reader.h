@@ -10,6 +10,7 @@
 #include "base/bytes.h"
 #include "base/result.h"
 #include "model/trace.h"
+#include "trace/past.h"
 
 namespace culprit {
 
@@ -31,8 +32,11 @@ class DefinitionsReader {
   // The process with that number in the recording; none where it was not defined.
   ProcessId process_recorded_as(uint64_t number) const;
 
-  // The sum over all blocks; once the end block is read, what that one says.
+  // The sum over all blocks, or of a circular recording what the block read last says; once the end block is read, what
+  // that one says.
   const std::vector<Loss>& losses() const { return final_info_ ? final_losses_ : losses_; }
+  // Of the block read last; nullopt: it says nothing of blocks before it.
+  const std::optional<Past>& past() const { return past_; }
   const std::optional<TraceInfo>& final_info() const { return final_info_; }  // of the end block
 
  private:
@@ -41,7 +45,9 @@ class DefinitionsReader {
   void read_processes(ByteReader& reader, BlockNumbers& numbers);
   void read_stacks(ByteReader& reader, BlockNumbers& numbers);
   void read_losses(ByteReader& reader, BlockNumbers& numbers);
+  void read_losses_so_far(ByteReader& reader, BlockNumbers& numbers);
   void read_info(ByteReader& reader, BlockNumbers& numbers);
+  void read_past(ByteReader& reader, BlockNumbers& numbers);
   void set_parent(ProcessId child, ProcessId parent);
   bool over_limit() const;
 
@@ -56,6 +62,7 @@ class DefinitionsReader {
   std::vector<Loss> block_losses_;  // of the block being read
   std::vector<Loss> final_losses_;
   std::optional<TraceInfo> final_info_;
+  std::optional<Past> past_;
   size_t string_bytes_ = 0;
   size_t numbers_kept_ = 0;  // entries of all BlockNumbers handed out
 };

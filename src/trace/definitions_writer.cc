@@ -1,6 +1,7 @@
 #include "trace/definitions_writer.h"
 
 #include <algorithm>
+#include <functional>
 
 #include "trace/trace_format.h"
 
@@ -81,6 +82,14 @@ uint32_t DefinitionsWriter::local(StackId id) {
 
 namespace {
 
+// Never 0.
+uint64_t hash_of(const Process& process) {
+  std::hash<std::string> hash;
+  uint64_t sum = process.pid * 31 + index_of(process.parent) * 37 + static_cast<uint64_t>(process.sight);
+  for (const std::string* text : {&process.name, &process.command, &process.sight_reason}) sum = sum * 43 + hash(*text);
+  return sum | 1;
+}
+
 void put_section(ByteWriter& out, Section kind, uint32_t count, std::string_view first, std::string_view second = {}) {
   if (count == 0) return;
   ByteWriter head;
@@ -94,11 +103,17 @@ void put_section(ByteWriter& out, Section kind, uint32_t count, std::string_view
 
 }  // namespace
 
+bool DefinitionsWriter::is_defined(ProcessId id) const {
+  return index_of(id) < defined_as_.size() && defined_as_[index_of(id)] == hash_of(tables_.process(id));
+}
+
 void DefinitionsWriter::put_processes(ByteWriter& out) {
   ByteWriter section;
   for (size_t i = 0; i < processes_.size(); ++i) {  // grows: the parents join at the end
     ProcessId id = processes_[i];
     const Process& process = tables_.process(id);
+    if (index_of(id) >= defined_as_.size()) defined_as_.resize(tables_.processes.size());
+    defined_as_[index_of(id)] = hash_of(process);
     local(process.parent);
     section.put_uleb128(index_of(id));
     section.put_uleb128(index_of(process.parent));
@@ -111,31 +126,39 @@ void DefinitionsWriter::put_processes(ByteWriter& out) {
   put_section(out, Section::processes, static_cast<uint32_t>(processes_.size()), section.view());
 }
 
-void DefinitionsWriter::put_losses(ByteWriter& out, const std::vector<Loss>& losses) {
+void DefinitionsWriter::put_losses(ByteWriter& out, const BlockEnd& end) {
   ByteWriter section;
-  for (const Loss& loss : losses) {
+  for (const Loss& loss : end.losses) {
     section.put_uleb128(local_text(meaning_of(loss.kind).name));
     section.put_uleb128(loss.count);
     section.put_uleb128(local(loss.process));
     section.put_uleb128(local_text(loss.detail));
   }
-  put_section(out, Section::losses, static_cast<uint32_t>(losses.size()), section.view());
+  put_section(out, end.past ? Section::losses_so_far : Section::losses, static_cast<uint32_t>(end.losses.size()),
+              section.view());
 }
 
-std::string DefinitionsWriter::take(const std::vector<Loss>& losses, std::string_view info) {
+std::string DefinitionsWriter::take(const BlockEnd& end) {
   // Later sections name what stands in earlier ones, so strings, which all of them add to, are put together last and
   // stand first.
   ByteWriter loss_section, process_section, out;
-  put_losses(loss_section, losses);
+  put_losses(loss_section, end);
   put_processes(process_section);
   put_section(out, Section::strings, string_count_, strings_.view());
   put_section(out, Section::modules, module_count_, modules_.view());
   put_section(out, Section::stacks, stack_count_, stack_callers_.view(), stack_frames_.view());
   out.put_bytes(process_section.view());
   out.put_bytes(loss_section.view());
-  if (!info.empty()) {
+  if (end.past) {
+    ByteWriter past;
+    past.put_uleb128(end.past->events);
+    past.put_zigzag(end.past->newest);
+    out.put_byte(static_cast<uint8_t>(Section::past));
+    out.put_text(past.view());
+  }
+  if (!end.info.empty()) {
     out.put_byte(static_cast<uint8_t>(Section::info));
-    out.put_text(info);
+    out.put_text(end.info);
   }
 
   ++generation_;

@@ -3,13 +3,22 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "model/trace.h"
 #include "trace/byte_writer.h"
+#include "trace/past.h"
 
 namespace culprit {
+
+// What closes a block's definitions.
+struct BlockEnd {
+  const std::vector<Loss>& losses;  // since the block before; with `past`: all so far
+  std::optional<Past> past;         // in circular recordings
+  std::string_view info;            // encoded, in an end block
+};
 
 class DefinitionsWriter {
  public:
@@ -25,8 +34,11 @@ class DefinitionsWriter {
   uint64_t names_cut() const { return names_cut_; }
   size_t size() const { return strings_.size() + modules_.size() + stack_callers_.size() + stack_frames_.size(); }
 
-  // All sections; `losses` and, in an end block, `info` are encoded records. Ready for the next block afterwards.
-  std::string take(const std::vector<Loss>& losses, std::string_view info);
+  // Whether a block written so far defines that process as it is now.
+  bool is_defined(ProcessId id) const;
+
+  // All sections. Ready for the next block afterwards.
+  std::string take(const BlockEnd& end);
 
  private:
   // The local numbers of one kind of id. Numbers of former blocks are told by their generation, not wiped.
@@ -45,13 +57,14 @@ class DefinitionsWriter {
   };
 
   void put_processes(ByteWriter& out);
-  void put_losses(ByteWriter& out, const std::vector<Loss>& losses);
+  void put_losses(ByteWriter& out, const BlockEnd& end);
 
   const TraceTables& tables_;
   uint32_t generation_ = 1;
   Numbering string_numbers_, module_numbers_, process_numbers_, stack_numbers_;
   ByteWriter strings_, modules_, stack_callers_, stack_frames_;
   std::vector<ProcessId> processes_;
+  std::vector<uint64_t> defined_as_;     // index: ProcessId; a hash of the last definition, 0: none
   std::vector<StackId> pending_stacks_;  // scratch
   uint32_t string_count_ = 0, module_count_ = 0, stack_count_ = 0;
   uint64_t last_offset_ = 0;

@@ -30,6 +30,7 @@ constexpr NumberRow numbers[] = {
     {InfoItem::started, &TraceInfo::started},
     {InfoItem::ended, &TraceInfo::ended},
 };
+constexpr InfoItem circular_item = InfoItem::circular;  // only circular recordings have it
 
 }  // namespace
 
@@ -43,6 +44,11 @@ std::string encode_info(const TraceInfo& info) {
     out.put_byte(static_cast<uint8_t>(row.item));
     out.put_uleb128(sizeof(int64_t));
     out.put_raw(info.*row.number);
+  }
+  if (info.circular != 0) {
+    out.put_byte(static_cast<uint8_t>(circular_item));
+    out.put_uleb128(sizeof(uint64_t));
+    out.put_raw(info.circular);
   }
   return std::string(out.view());
 }
@@ -60,6 +66,10 @@ std::optional<TraceInfo> parse_info(Bytes bytes) {
       if (row.item != item) continue;
       if (content.size() != sizeof(int64_t)) return std::nullopt;
       info.*row.number = ByteReader(content).take<int64_t>();
+    }
+    if (item == circular_item) {
+      if (content.size() != sizeof(uint64_t)) return std::nullopt;
+      info.circular = ByteReader(content).take<uint64_t>();
     }
   }
   return reader ? std::optional(info) : std::nullopt;

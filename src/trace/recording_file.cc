@@ -7,6 +7,7 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <ctime>
 #include <filesystem>
@@ -95,15 +96,15 @@ Result<RecordingFile> RecordingFile::create_temporary() {
   return RecordingFile(Fd(*number), "", "the temporary recording in memory");
 }
 
-Result<void> RecordingFile::write_at_end(std::string_view bytes) {
+Result<void> RecordingFile::write_at(uint64_t offset, std::string_view bytes) {
   FileSizeSignalBlocked blocked;
-  uint64_t end = size_;
+  uint64_t end = offset;
   while (!bytes.empty()) {
     auto written = checked("cannot write " + name_,
                            [&] { return ::pwrite(fd_.get(), bytes.data(), bytes.size(), static_cast<off_t>(end)); });
     if (!written || *written == 0) {
       // Half a block helps nobody, and gives back room on a full disk. If even this fails, the next write covers it.
-      (void)::ftruncate(fd_.get(), static_cast<off_t>(size_));
+      if (end > size_) (void)::ftruncate(fd_.get(), static_cast<off_t>(std::max(size_, offset)));
       Error error = written ? system_error("cannot write " + name_, ENOSPC) : std::move(written).error();
       last_failure_ = error.what;
       return tl::unexpected<Error>(std::move(error));
@@ -111,13 +112,42 @@ Result<void> RecordingFile::write_at_end(std::string_view bytes) {
     end += static_cast<uint64_t>(*written);
     bytes.remove_prefix(static_cast<size_t>(*written));
   }
-  size_ = end;
+  size_ = std::max(size_, end);
   return {};
 }
 
-Result<void> RecordingFile::write_header(std::string_view header) { return write_at_end(header); }
+Result<void> RecordingFile::write_header(std::string_view header) { return write_at(0, header); }
+
+Result<void> RecordingFile::write_block(std::string_view block) {
+  return ring_ ? write_into_ring(block) : write_at(size_, block);
+}
+
+Result<void> RecordingFile::write_into_ring(std::string_view block) {
+  RingSpace::Place place = ring_->place_for(block.size());
+  const bool grows = !place.starts_lap && place.offset + block.size() > size_;
+  if (!place.starts_lap) {
+    auto written = write_at(place.offset, block);
+    // On a full disk the file cannot grow any more; what it has already is kept in use.
+    const bool enough = ring_->next() - ring_->begin() >= 4 * block.size();
+    if (!written && !(grows && enough)) return written;
+    if (written) return ring_->written(place, block.size()), Result<void>{};
+    place = {ring_->begin(), true};
+  }
+  // Behind the last block lies the oldest of the lap before, which would outlive newer ones.
+  CULPRIT_TRY(
+      checked("cannot shorten " + name_, [&] { return ::ftruncate(fd_.get(), static_cast<off_t>(ring_->next())); }));
+  size_ = ring_->next();
+  CULPRIT_TRY(write_at(place.offset, block));
+  ring_->written(place, block.size());
+  return {};
+}
 
 void RecordingFile::append(std::string block) {
+  if (ring_ && !ring_->fits(block.size())) {
+    last_failure_ = "a block was too large for a circular recording of this size";
+    ++dropped_;
+    return;
+  }
   if (waiting_bytes_ + block.size() > max_waiting_bytes && !write_waiting()) {
     ++dropped_;
     return;
@@ -131,7 +161,7 @@ bool RecordingFile::write_waiting() {
   while (!waiting_.empty()) {
     std::string& block = waiting_.front();
     set_sequence(block, sequence_);  // only what reaches the file is counted: a gap means that something was cut out
-    if (!write_at_end(block)) return false;
+    if (!write_block(block)) return false;
     ++sequence_;
     waiting_bytes_ -= block.size();
     waiting_.pop_front();

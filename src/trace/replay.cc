@@ -8,6 +8,7 @@
 #include <optional>
 #include <thread>
 
+#include "trace/carried_tables.h"
 #include "trace/event_decoder.h"
 
 namespace culprit {
@@ -22,11 +23,28 @@ uint64_t memory_of(const BlockHeader& header) {
   return uint64_t{header.event_count} * per_event + uint64_t{header.events_raw_size} * 9;  // 9: a snapshot's entries
 }
 
-std::optional<DecodedBlock> load(const RecordingBytes& bytes, const ScannedBlock& block) {
+struct Loaded {
+  std::optional<DecodedBlock> block;
+  bool overwritten = false;
+};
+
+// The raw events; nullopt: they are not there any more, or do not decompress.
+std::optional<std::string> raw_events(const RecordingBytes& bytes, const ScannedBlock& block, bool& overwritten) {
   std::string buffer;
-  auto packed = bytes.read(block.events_offset, block.header.events_size, buffer);
-  auto raw = packed ? decompress(*packed, block.header.events_raw_size) : std::nullopt;
-  return raw ? decode_events(as_bytes(*raw), block.header, block.numbers) : std::nullopt;
+  const uint64_t before = block.in_ring ? block.header.definitions_size : 0;
+  auto packed = bytes.read(block.events_offset - before, before + block.header.events_size, buffer);
+  overwritten = block.in_ring && packed && checksum_of(as_text(*packed)) != block.header.payload_checksum;
+  if (!packed || overwritten) return {};
+  return decompress(packed->subspan(before), block.header.events_raw_size);
+}
+
+Loaded load(const RecordingBytes& bytes, const ScannedBlock& block) {
+  Loaded loaded;
+  auto raw = raw_events(bytes, block, loaded.overwritten);
+  if (raw) loaded.block = decode_events(as_bytes(*raw), block.header, block.numbers);
+  if (loaded.block && block.after != INT64_MIN)
+    std::erase_if(loaded.block->order, [&](const DecodedBlock::Place& place) { return place.time <= block.after; });
+  return loaded;
 }
 
 // Decodes blocks in their order, some of them before they are asked for.
@@ -41,7 +59,7 @@ class DecodeAhead {
   bool at_end() const { return next_ == blocks_.size(); }
   const ScannedBlock& next() const { return blocks_[next_]; }
 
-  std::optional<DecodedBlock> take() {
+  Loaded take() {
     start_jobs();
     auto block = jobs_.front().get();
     jobs_.pop_front();
@@ -63,7 +81,7 @@ class DecodeAhead {
   std::launch policy_;
   size_t ahead_ = 1;
   size_t next_ = 0;
-  std::deque<std::future<std::optional<DecodedBlock>>> jobs_;
+  std::deque<std::future<Loaded>> jobs_;
 };
 
 struct Cursor {
@@ -82,6 +100,17 @@ bool comes_later(const std::unique_ptr<Cursor>& a, const std::unique_ptr<Cursor>
 
 }  // namespace
 
+ReplayLosses replay_carried(const RecordingBytes& bytes, const std::vector<ScannedBlock>& checkpoint, EventSink& sink) {
+  ReplayLosses losses;
+  for (const ScannedBlock& block : checkpoint) {
+    bool overwritten = false;
+    auto raw = raw_events(bytes, block, overwritten);
+    if (raw && read_carried_tables(as_bytes(*raw), block.numbers, sink)) continue;
+    ++(overwritten ? losses.overwritten : losses.damaged);
+  }
+  return losses;
+}
+
 ReplayLosses replay_blocks(const RecordingBytes& bytes, const std::vector<ScannedBlock>& blocks, EventSink& sink) {
   ReplayLosses losses;
   DecodeAhead ahead(bytes, blocks);
@@ -90,10 +119,10 @@ ReplayLosses replay_blocks(const RecordingBytes& bytes, const std::vector<Scanne
   for (;;) {
     while (!ahead.at_end() && (open.empty() || ahead.next().header.first_time <= open.front()->time())) {
       const ScannedBlock& next = ahead.next();
-      auto block = ahead.take();
+      auto [block, overwritten] = ahead.take();
       uint64_t memory = memory_of(next.header);
       if (!block) {
-        ++losses.damaged;
+        ++(overwritten ? losses.overwritten : losses.damaged);
       } else if (open_bytes + memory > max_open_bytes) {
         ++losses.over_limit;
       } else if (!block->order.empty()) {

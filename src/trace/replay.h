@@ -13,11 +13,14 @@
 namespace culprit {
 
 struct ReplayLosses {
-  uint64_t damaged = 0;     // blocks that turned out unreadable
-  uint64_t over_limit = 0;  // blocks left out because too many others overlap them
+  uint64_t damaged = 0;      // blocks that turned out unreadable
+  uint64_t over_limit = 0;   // blocks left out because too many others overlap them
+  uint64_t overwritten = 0;  // blocks that a recorder at work has replaced since they were found
 };
 
 // `blocks` in order of their first_time.
+// Before them, what was open then; `checkpoint` in order of recording.
+ReplayLosses replay_carried(const RecordingBytes& bytes, const std::vector<ScannedBlock>& checkpoint, EventSink& sink);
 ReplayLosses replay_blocks(const RecordingBytes& bytes, const std::vector<ScannedBlock>& blocks, EventSink& sink);
 
 }  // namespace culprit

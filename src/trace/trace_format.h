@@ -12,7 +12,7 @@ namespace culprit::trace_format {
 
 // A change that an old reader would misread counts the major version up; one that it can skip counts the minor.
 inline constexpr uint16_t major_version = 1;
-inline constexpr uint16_t minor_version = 0;
+inline constexpr uint16_t minor_version = 1;  // 1: circular recordings
 
 inline constexpr std::string_view file_magic =
     "\x8f"
@@ -33,7 +33,8 @@ inline constexpr uint16_t block_version = 1;
 
 enum class BlockKind : uint16_t {
   events = 1,
-  end = 2,  // the recorder finished: final info, all processes
+  end = 2,         // the recorder finished: final info, processes that changed since they were defined
+  checkpoint = 3,  // of a circular recording: a part of what was open at one moment
 };
 
 struct RawBlockHeader {
@@ -50,10 +51,27 @@ struct RawBlockHeader {
 static_assert(sizeof(RawBlockHeader) == 72 && alignof(RawBlockHeader) == 1);
 
 // Kinds of sections in `definitions`. Unknown ones are skipped.
-enum class Section : uint8_t { strings = 1, modules = 2, processes = 3, stacks = 4, losses = 5, info = 6 };
+enum class Section : uint8_t {
+  strings = 1,
+  modules = 2,
+  processes = 3,
+  stacks = 4,
+  losses = 5,
+  info = 6,
+  past = 7,
+  losses_so_far = 8
+};
 
 // Kinds of items in the info record. Unknown ones are skipped.
-enum class InfoItem : uint8_t { recorded_by = 1, command = 2, machine = 3, wall_clock_ns = 4, started = 5, ended = 6 };
+enum class InfoItem : uint8_t {
+  recorded_by = 1,
+  command = 2,
+  machine = 3,
+  wall_clock_ns = 4,
+  started = 5,
+  ended = 6,
+  circular = 7
+};
 
 // Kinds of rare events. Unknown ones are skipped.
 enum class RareKind : uint8_t { process = 1, thread = 2, snapshot = 3, mark = 4 };
@@ -76,10 +94,13 @@ inline constexpr size_t max_strings = size_t{4} << 20;
 inline constexpr size_t max_modules = size_t{1} << 20;
 inline constexpr size_t max_processes = size_t{1} << 20;
 inline constexpr size_t max_numbers = size_t{64} << 20;  // local numbers of all blocks
+inline constexpr size_t max_ring_blocks = size_t{4} << 20;
 
 // When a writer closes a block.
 inline constexpr size_t full_block_bytes = size_t{1} << 20;
 inline constexpr size_t full_block_events = size_t{1} << 17;
+inline constexpr uint64_t smallest_recording = uint64_t{1} << 20;  // that a size limit may ask for
+inline constexpr uint64_t checkpoints_per_lap = 8;
 inline constexpr size_t max_block_string_bytes = size_t{32} << 20;  // only a huge snapshot comes near
 
 }  // namespace culprit::trace_format

@@ -36,12 +36,14 @@ class Recording : public Trace {
  private:
   void note_incomplete();
   void note_damage(const BlockScan& scan);
+  void note_window(ScannedWindow& window);
 
   RecordingBytes bytes_;
   TraceTables tables_;
   DefinitionsReader definitions_;
   TraceInfo info_;
-  std::vector<ScannedBlock> blocks_;  // in order of their first events
+  std::vector<ScannedBlock> checkpoint_;  // what was open when the window of a circular recording began
+  std::vector<ScannedBlock> blocks_;      // in order of their first events
   std::vector<Loss> losses_;
 };
 
@@ -49,7 +51,8 @@ Result<void> Recording::open(const std::string& name, Checksums checksums, const
   bool locked = recorder == nullptr && bytes_.locked();  // asked first: it may finish while we read
   auto header = read_file_header(bytes_, name, checksums);
   if (!header) return tl::unexpected<Error>(std::move(header).error());
-  BlockScan scan = scan_blocks(bytes_, header->end, definitions_, checksums);
+  auto scan_all = header->info.circular != 0 ? scan_ring : scan_blocks;
+  BlockScan scan = scan_all(bytes_, header->end, definitions_, checksums);
 
   info_ = scan.has_end ? *definitions_.final_info() : header->info;
   info_.complete = scan.has_end;
@@ -63,6 +66,7 @@ Result<void> Recording::open(const std::string& name, Checksums checksums, const
     }
   }
   note_damage(scan);
+  if (scan.window) note_window(*scan.window);
   blocks_ = std::move(scan.blocks);
   if (!scan.has_end) note_incomplete();
   // Blocks are taken up in this order during replay; among equals the one recorded first.
@@ -91,12 +95,26 @@ void Recording::note_damage(const BlockScan& scan) {
   }
 }
 
+// As unsigned: both are claims, and their difference may be anything.
+double seconds_between(Time from, Time to) {
+  return static_cast<double>(static_cast<uint64_t>(to) - static_cast<uint64_t>(from)) / 1e9;
+}
+
+void Recording::note_window(ScannedWindow& window) {
+  info_.complete_from = window.complete_from;
+  checkpoint_ = std::move(window.checkpoint);
+  std::string detail = fmt::format("it is complete from {:.3f} s after its start on; ",
+                                   seconds_between(info_.started, window.complete_from));
+  detail += checkpoint_.empty() ? "what was open then is not known"
+                                : "of what was before, the handles that were open then are known";
+  add_loss(losses_, {.kind = LossKind::window_moved_on, .count = window.events_before, .detail = std::move(detail)});
+}
+
 void Recording::note_incomplete() {
   Time known_until = info_.started;
   for (const ScannedBlock& block : blocks_) known_until = std::max(known_until, block.header.last_time);
   info_.ended = known_until;
-  // As unsigned: both are claims, and their difference may be anything.
-  double seconds = static_cast<double>(static_cast<uint64_t>(known_until) - static_cast<uint64_t>(info_.started)) / 1e9;
+  double seconds = seconds_between(info_.started, known_until);
   std::string until = blocks_.empty() ? std::string("there are no events yet")
                                       : fmt::format("events are known up to {:.3f} s after its start", seconds);
   add_loss(losses_, {.kind = LossKind::recording_incomplete,
@@ -106,8 +124,16 @@ void Recording::note_incomplete() {
 }
 
 Result<void> Recording::replay(EventSink& sink) {
+  ReplayLosses carried = replay_carried(bytes_, checkpoint_, sink);
   ReplayLosses found = replay_blocks(bytes_, blocks_, sink);
+  found.damaged += carried.damaged;
+  found.overwritten += carried.overwritten;
   std::vector<Loss> losses = losses_;
+  if (found.overwritten > 0) {
+    add_loss(losses, {.kind = LossKind::window_moved_on,
+                      .count = found.overwritten,
+                      .detail = "blocks of events that the recorder overwrote while they were read"});
+  }
   if (found.damaged > 0) {
     add_loss(losses,
              {.kind = LossKind::block_damaged, .count = found.damaged, .detail = "their events contradict the format"});

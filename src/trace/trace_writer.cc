@@ -7,12 +7,9 @@
 
 #include "base/syscall.h"
 #include "trace/block.h"
-#include "trace/definitions_writer.h"
-#include "trace/event_encoder.h"
 #include "trace/info_record.h"
-#include "trace/losses.h"
 #include "trace/open_recording.h"
-#include "trace/recording_file.h"
+#include "trace/writer_state.h"
 
 namespace culprit {
 
@@ -38,50 +35,54 @@ std::string file_header(const TraceInfo& info) {
   return std::string(out.view());
 }
 
+// A block of a bounded recording holds little of it, so that what falls out with it, or finds no room, is little.
+constexpr uint64_t blocks_per_lap = 32;
+// Room for the end block below max_size.
+uint64_t end_reserve(uint64_t max_size) { return max_size / 16; }
+
+// So that the end block has room where the file is bounded.
+uint64_t end_block_processes(const WriterLimits& limits) {
+  const uint64_t bytes = limits.max_size != 0 ? end_reserve(limits.max_size) : limits.circular / blocks_per_lap;
+  return bytes == 0 ? UINT64_MAX : bytes / 256;
+}
+
+Result<void> check_limits(const WriterLimits& limits) {
+  if (limits.max_size != 0 && limits.circular != 0)
+    return fail(ErrorKind::usage, "a recording is either circular or ends at a size, not both");
+  for (uint64_t bytes : {limits.max_size, limits.circular}) {
+    if (bytes != 0 && bytes < smallest_recording)
+      return fail(ErrorKind::usage, "a recording needs 1 MiB at least to be of use");
+  }
+  return {};
+}
+
 }  // namespace
 
-struct TraceWriter::State {
-  State(RecordingFile recording, const TraceTables& all_tables)
-      : file(std::move(recording)), tables(all_tables), definitions(all_tables), events(definitions) {}
+TraceWriter::State::State(RecordingFile recording, const TraceTables& all_tables, const WriterLimits& bounds)
+    : file(std::move(recording)), tables(all_tables), limits(bounds), definitions(all_tables), events(definitions) {
+  if (uint64_t bytes = std::max(limits.max_size, limits.circular); bytes != 0)
+    block_bytes = std::min<size_t>(full_block_bytes, bytes / blocks_per_lap);
+  if (limits.circular == 0) return;
+  file.make_circular(limits.circular);
+  if (limits.open_handles == nullptr) return;
+  checkpoints.emplace(*limits.open_handles, definitions, [this](const CheckpointHead& head, std::string part) {
+    return seal(
+        {.kind = static_cast<uint16_t>(BlockKind::checkpoint), .first_time = head.as_of, .last_time = head.as_of},
+        std::move(part), {});
+  });
+}
 
-  template <typename Event>
-  void add(const Event& event) {
-    events.add(event);
-    if (events.size() + definitions.size() >= full_block_bytes || events.count() >= full_block_events) close_block();
-  }
-  void lose(const Loss& loss) {
-    add_loss(new_losses, loss);
-    add_loss(all_losses, loss);
-  }
-  void close_block();
-  void close_end_block(const TraceInfo& final);
-  std::string seal(BlockKind kind, std::string_view info);
-  std::vector<Loss> losses_without_end_block() const;
-
-  RecordingFile file;
-  const TraceTables& tables;
-  DefinitionsWriter definitions;
-  EventEncoder events;
-  std::vector<Loss> new_losses;  // since the last block
-  std::vector<Loss> all_losses;  // what the end block says; blocks may get lost, and their losses with them
-  bool finished = false;
-};
-
-std::string TraceWriter::State::seal(BlockKind kind, std::string_view info) {
-  BlockHeader facts{.kind = static_cast<uint16_t>(kind),
-                    .version = block_version,
-                    .first_time = events.first_time(),
-                    .last_time = events.last_time(),
-                    .event_count = events.count()};
-  bool has_events = events.count() > 0;
-  std::string raw_events = events.take();
-  if (!has_events) raw_events.clear();
+std::string TraceWriter::State::seal(BlockHeader facts, std::string raw_events, std::string_view info) {
+  facts.version = block_version;
+  const bool lists_all = limits.circular != 0 || facts.kind == static_cast<uint16_t>(BlockKind::end);
   if (definitions.names_cut() > 0) {
     lose({.kind = LossKind::name_truncated,
           .count = definitions.names_cut(),
           .detail = "names left out of one very large block"});
   }
-  std::string raw_definitions = definitions.take(kind == BlockKind::end ? all_losses : new_losses, info);
+  std::vector<Loss> losses = lists_all ? losses_so_far(file.blocks_dropped()) : new_losses;
+  std::string raw_definitions =
+      definitions.take({losses, limits.circular != 0 ? std::optional(past) : std::nullopt, info});
   if (raw_events.size() > max_raw_size || raw_definitions.size() > max_raw_size) {
     lose({.kind = LossKind::memory_limit,
           .count = facts.event_count,
@@ -89,22 +90,63 @@ std::string TraceWriter::State::seal(BlockKind kind, std::string_view info) {
     return {};
   }
   new_losses.clear();
-  return seal_block(facts, raw_definitions, raw_events);
+  std::string block = seal_block(facts, raw_definitions, raw_events);
+  if (facts.event_count > 0) {
+    past.events += facts.event_count;
+    past.newest = std::max(past.newest, facts.last_time);
+  }
+  return block;
+}
+
+std::string TraceWriter::State::seal_events() {
+  BlockHeader facts{.kind = static_cast<uint16_t>(BlockKind::events),
+                    .first_time = events.first_time(),
+                    .last_time = events.last_time(),
+                    .event_count = events.count()};
+  bool has_events = events.count() > 0;
+  std::string raw_events = events.take();
+  if (!has_events) raw_events.clear();
+  return seal(facts, std::move(raw_events), {});
+}
+
+void TraceWriter::State::append(std::string block, uint32_t event_count) {
+  if (limits.max_size != 0 &&
+      file.size() + file.bytes_waiting() + block.size() > limits.max_size - end_reserve(limits.max_size)) {
+    full = true;
+    refused += event_count;
+    return;
+  }
+  if (file.ring() && !file.ring()->fits(block.size())) {
+    lose({.kind = LossKind::size_limit,
+          .count = event_count,
+          .detail = "events of a block too large for this circular recording"});
+    return;
+  }
+  uint64_t size = block.size();
+  file.append(std::move(block));
+  if (!checkpoints) return;
+  if (uint64_t left_out = checkpoints->block_written(file, size); left_out > 0) {
+    lose({.kind = LossKind::memory_limit,
+          .count = left_out,
+          .detail = "open handles whose creation the circular recording had no room to keep"});
+  }
 }
 
 void TraceWriter::State::close_block() {
-  if (events.count() == 0 && new_losses.empty()) return;
-  std::string block = seal(BlockKind::events, {});
-  if (!block.empty()) file.append(std::move(block));
+  if (full || (events.count() == 0 && new_losses.empty())) return;
+  uint32_t event_count = events.count();
+  if (std::string block = seal_events(); !block.empty()) append(std::move(block), event_count);
 }
 
-// The end block has no events. It defines every process once more, as it was in the end.
+// The end block has no events. It defines once more the processes that are not as their last block has them.
 void TraceWriter::State::close_end_block(const TraceInfo& final) {
-  if (file.blocks_dropped() > 0) {
-    lose({.kind = LossKind::write_failed, .count = file.blocks_dropped(), .detail = file.last_failure()});
+  TraceInfo info = final;
+  info.circular = limits.circular;
+  uint64_t room = end_block_processes(limits);
+  for (size_t i = 1; i < tables.processes.size() && room > 0; ++i) {
+    if (auto process = id_at<ProcessId>(i); !definitions.is_defined(process)) definitions.local(process), --room;
   }
-  for (size_t i = 1; i < tables.processes.size(); ++i) definitions.local(id_at<ProcessId>(i));
-  std::string block = seal(BlockKind::end, encode_info(final));
+  std::string block = seal({.kind = static_cast<uint16_t>(BlockKind::end)}, {}, encode_info(info));
   if (!block.empty()) file.append(std::move(block));
 }
 
@@ -115,18 +157,24 @@ TraceWriter::~TraceWriter() {
 }
 
 Result<std::unique_ptr<TraceWriter>> TraceWriter::create(const std::string& path, const TraceTables& tables,
-                                                         const TraceInfo& info) {
-  auto file = RecordingFile::create(path);
-  if (!file) return tl::unexpected<Error>(std::move(file).error());
-  CULPRIT_TRY(file->write_header(file_header(info)));
-  return std::unique_ptr<TraceWriter>(new TraceWriter(std::make_unique<State>(std::move(*file), tables)));
+                                                         const TraceInfo& info, const WriterLimits& limits) {
+  CULPRIT_TRY(check_limits(limits));
+  return begin(RecordingFile::create(path), tables, info, limits);
 }
 
-Result<std::unique_ptr<TraceWriter>> TraceWriter::create_temporary(const TraceTables& tables, const TraceInfo& info) {
-  auto file = RecordingFile::create_temporary();
+Result<std::unique_ptr<TraceWriter>> TraceWriter::create_temporary(const TraceTables& tables, const TraceInfo& info,
+                                                                   const WriterLimits& limits) {
+  CULPRIT_TRY(check_limits(limits));
+  return begin(RecordingFile::create_temporary(), tables, info, limits);
+}
+
+Result<std::unique_ptr<TraceWriter>> TraceWriter::begin(Result<RecordingFile> file, const TraceTables& tables,
+                                                        const TraceInfo& info, const WriterLimits& limits) {
   if (!file) return tl::unexpected<Error>(std::move(file).error());
-  CULPRIT_TRY(file->write_header(file_header(info)));
-  return std::unique_ptr<TraceWriter>(new TraceWriter(std::make_unique<State>(std::move(*file), tables)));
+  TraceInfo header = info;
+  header.circular = limits.circular;
+  CULPRIT_TRY(file->write_header(file_header(header)));
+  return std::unique_ptr<TraceWriter>(new TraceWriter(std::make_unique<State>(std::move(*file), tables, limits)));
 }
 
 void TraceWriter::on_handle(const HandleEvent& event) { state_->add(event); }
@@ -152,12 +200,11 @@ Result<void> TraceWriter::finish(const TraceInfo& final) {
   return state_->file.complete();
 }
 
-// What the end block would say if it were written now.
-std::vector<Loss> TraceWriter::State::losses_without_end_block() const {
+std::vector<Loss> TraceWriter::State::losses_so_far(uint64_t blocks_missing) const {
   std::vector<Loss> losses = all_losses;
-  if (uint64_t missing = file.blocks_dropped() + file.blocks_waiting(); missing > 0) {
-    add_loss(losses, {.kind = LossKind::write_failed, .count = missing, .detail = file.last_failure()});
-  }
+  if (refused > 0) add_loss(losses, {.kind = LossKind::size_limit, .count = refused, .detail = {}});
+  if (blocks_missing > 0)
+    add_loss(losses, {.kind = LossKind::write_failed, .count = blocks_missing, .detail = file.last_failure()});
   return losses;
 }
 
@@ -166,9 +213,19 @@ Result<std::unique_ptr<Trace>> TraceWriter::reopen() {
   auto number =
       checked("cannot reopen " + state_->file.name(), [&] { return ::fcntl(state_->file.fd(), F_DUPFD_CLOEXEC, 3); });
   if (!number) return tl::unexpected<Error>(std::move(number).error());
-  return open_own_recording(Fd(*number), state_->file.name(), state_->losses_without_end_block(), !state_->finished);
+  // What the end block would say if it were written now.
+  auto losses = state_->losses_so_far(state_->file.blocks_dropped() + state_->file.blocks_waiting());
+  return open_own_recording(Fd(*number), state_->file.name(), losses, !state_->finished);
 }
 
 uint64_t TraceWriter::bytes_written() const { return state_->file.size(); }
+bool TraceWriter::is_full() const { return state_->full; }
+const std::string& TraceWriter::last_failure() const { return state_->file.last_failure(); }
+bool TraceWriter::is_waiting_for_room() const { return state_->file.blocks_waiting() > 0; }
+
+Time TraceWriter::complete_from() const {
+  if (!state_->checkpoints) return 0;
+  return state_->checkpoints->complete_from(*state_->file.ring()).value_or(0);
+}
 
 }  // namespace culprit

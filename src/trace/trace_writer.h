@@ -10,10 +10,15 @@
 // A write that fails (disk full, quota, I/O error) is not the caller's concern: the block is kept and tried again with
 // the next one, up to a bound; what goes beyond the bound is counted as Loss write_failed.
 //
+// Bounds (WriterLimits): with `max_size` the recording is full at some point: what comes later is refused, and counted
+// as size_limit. With `circular` the newest blocks take the place of the oldest; the file is never larger than that.
+//
 // Not thread-safe: one thread calls everything, and nobody changes the tables during a call.
 #pragma once
 
+#include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -23,14 +28,40 @@
 
 namespace culprit {
 
+class RecordingFile;
+
+// Follows which handles are open, for a circular recording: when events fall out of the file, what they opened and is
+// still open must not be forgotten.
+class OpenHandleSource {
+ public:
+  virtual ~OpenHandleSource() = default;
+
+  struct Moment {
+    Time as_of = 0;
+    uint64_t events = 0;  // that went into it
+  };
+  // Chooses a moment, as late as can be: all events up to it that the writer got have gone into the tables. nullopt:
+  // not now (a snapshot is being settled); with `must`, always gives one.
+  virtual std::optional<Moment> settle(bool must) = 0;
+  // The tables as of that moment, one by one; nothing is recorded meanwhile.
+  virtual void send_tables(const std::function<void(const CarriedTable&)>& send) = 0;
+};
+
+struct WriterLimits {
+  uint64_t max_size = 0;                     // bytes; 0: none. At least trace_format::smallest_recording, as is:
+  uint64_t circular = 0;                     // bytes; 0: not circular
+  OpenHandleSource* open_handles = nullptr;  // of a circular recording; must outlive the writer
+};
+
 class TraceWriter : public EventSink {
  public:
   // `tables` must outlive the writer; events name things by the ids of these tables. `info` is what is known at the
   // start.
   static Result<std::unique_ptr<TraceWriter>> create(const std::string& path, const TraceTables& tables,
-                                                     const TraceInfo& info);
+                                                     const TraceInfo& info, const WriterLimits& limits = {});
   // A recording without a name, gone with the last use: in $TMPDIR (or /tmp), in memory where that cannot be had.
-  static Result<std::unique_ptr<TraceWriter>> create_temporary(const TraceTables& tables, const TraceInfo& info);
+  static Result<std::unique_ptr<TraceWriter>> create_temporary(const TraceTables& tables, const TraceInfo& info,
+                                                               const WriterLimits& limits = {});
 
   // Without finish(), what was recorded stays in the .partial file up to the last flush().
   ~TraceWriter() override;
@@ -46,6 +77,14 @@ class TraceWriter : public EventSink {
   // Everything up to here survives the end of this process. Costs a block's worth of definitions: about once a second.
   void flush();
 
+  // The recording has its full size: everything is refused from now on.
+  bool is_full() const;
+  // From when on a circular recording is complete, as far as the writer can tell; 0: from its beginning.
+  Time complete_from() const;
+  // A sentence about the last write that failed; empty: there was none. And whether blocks are waiting for room now.
+  const std::string& last_failure() const;
+  bool is_waiting_for_room() const;
+
   // Writes the end block, syncs, and gives the file its name. After an error the .partial file stays as it is.
   // Nothing may be recorded afterwards.
   Result<void> finish(const TraceInfo& final);
@@ -58,6 +97,8 @@ class TraceWriter : public EventSink {
 
  private:
   struct State;
+  static Result<std::unique_ptr<TraceWriter>> begin(Result<RecordingFile> file, const TraceTables& tables,
+                                                    const TraceInfo& info, const WriterLimits& limits);
   explicit TraceWriter(std::unique_ptr<State> state);
   std::unique_ptr<State> state_;
 };
