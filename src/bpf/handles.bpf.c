@@ -4,7 +4,6 @@
  * Two layers. Calls that are known to make or end handles are told from their arguments and results. After all others that
  * might touch a handle table, the table is compared with what is known of it (table.h). */
 
-#include "mapped_file.h"
 #include "table.h"
 
 char program_license[] SEC("license") = "Dual BSD/GPL";

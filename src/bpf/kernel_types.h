@@ -23,6 +23,7 @@ struct super_block {
 struct inode {
   unsigned short i_mode;
   unsigned long i_ino;
+  unsigned int i_nlink;
   struct super_block *i_sb;
 };
 struct qstr {

@@ -144,6 +144,7 @@ struct scratch {
   struct walk walk;
   struct comparison comparison;
   struct change change;
+  uint32_t next_entry, told_entries; /* of a table that is told */
 };
 struct {
   __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);

@@ -7,6 +7,7 @@
 #ifndef CULPRIT_BPF_TABLE_H
 #define CULPRIT_BPF_TABLE_H
 
+#include "file_path.h"
 #include "send.h"
 
 static __always_inline int is_shared(struct files_struct *files) { return files->count.counter > 1; }
@@ -203,6 +204,8 @@ static __always_inline void compare(void) {
   bpf_loop(MOST_CHANGES, compare_next, 0, 0);
 }
 
+#define MOST_ENTRY_STEPS 4096
+
 /* All chunks of a table, one after the other. */
 struct table_walk {
   struct files_struct *files;
@@ -240,13 +243,52 @@ static long tell_chunk(uint32_t chunk, void *context) {
   return 0;
 }
 
+/* The next handle of the current table, from scratch->next_entry on. */
+static long tell_entry(uint32_t iteration, void *context) {
+  struct scratch *scratch = only_element(&scratches);
+  struct task_struct *task = bpf_get_current_task_btf();
+  struct files_struct *files = task->files;
+  if (!scratch || !files || scratch->told_entries >= CULPRIT_BPF_ENTRIES) return 1;
+  struct fdtable *table = files->fdt;
+  uint32_t next = scratch->next_entry;
+  if (next >= table->max_fds) return 1;
+  uint64_t word = 0;
+  bpf_probe_read_kernel(&word, 8, table->open_fds + (next >> 6));
+  word = word >> (next & 63) << (next & 63);
+  if (!word) {
+    scratch->next_entry = (next | 63) + 1;
+    return 0;
+  }
+  uint32_t number = (next & ~63u) + lowest_bit(word);
+  scratch->next_entry = number + 1;
+  struct file *file = file_of(files, number);
+  if (!file) return 0;
+  begin_event(task, CULPRIT_BPF_ENTRY, CALL_NONE);
+  scratch->told_entries++;
+  struct culprit_bpf_event *event = &scratch->event;
+  struct inode *inode = BPF_CORE_READ(file, f_inode);
+  event->value = number;
+  event->inode = BPF_CORE_READ(inode, i_ino);
+  event->mode = BPF_CORE_READ(inode, i_mode);
+  event->other = BPF_CORE_READ(inode, i_nlink);
+  event->extra = BPF_CORE_READ(inode, i_sb, s_magic);
+  event->name_bytes = add_path(file, 0);
+  send(SEND_QUIETLY);
+  return 0;
+}
+
 static __always_inline void begin_table(struct files_struct *files) {
   struct table_walk walk = {.files = files, .count = chunk_count(files)};
   bpf_loop(walk.count, begin_chunk, &walk, 0);
 }
 
+/* Of the current process. */
 static __always_inline void tell_table(struct files_struct *files, uint32_t why) {
+  struct scratch *scratch = only_element(&scratches);
+  if (!scratch) return;
+  scratch->next_entry = scratch->told_entries = 0;
   struct table_walk walk = {.files = files, .count = chunk_count(files), .why = why};
+  bpf_loop(MOST_ENTRY_STEPS, tell_entry, 0, 0);
   bpf_loop(walk.count, tell_chunk, &walk, 0);
 }
 

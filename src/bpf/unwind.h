@@ -241,12 +241,17 @@ static __always_inline int next_frame(struct scratch *scratch) {
     walk->range = range_before(walk->first, walk->count, pc);
     index = walk->first + walk->range;
     range = range_number(index);
-    if (!range || pc - range->start >= range->end - range->start) return UNKNOWN_CODE;
+    if (!range || pc - range->start >= range->end - range->start) {
+      if (!(frame & CULPRIT_BPF_FRAME_BY_POINTER)) return UNKNOWN_CODE;
+      walk->frames = number; /* the frame pointer was something else */
+      return CUT;
+    }
   }
   uint64_t rule = range->page_count ? rule_at(index, (uint32_t)(pc - range->bias)) : 0;
   /* glibc's clone() ends its unwind information before its syscall instruction: the child has no caller. */
   if (!number && !(rule >> 45 & 7) && range->page_count) rule = rule_at(index, (uint32_t)(pc - SYSCALL_AND_ONE - range->bias));
-  return rule >> 45 & 7 ? step_by_rule(rule, range->far_base) : step_by_pointer();
+  if (rule >> 45 & 7) return step_by_rule(rule, range->far_base);
+  return range->page_count ? CUT : step_by_pointer();
 }
 
 static long walk_on(uint32_t iteration, void *context) {

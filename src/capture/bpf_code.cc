@@ -13,10 +13,9 @@ bool BpfCode::publish(PublishedCode& published, const CodeMap& code) {
     culprit_bpf_range entry{};
     if (piece.file != nullptr) {
       BpfTables::Table& table = tables_.of(*piece.file);
-      if (table.state == BpfTables::State::building) {
-        is_whole = false;
-        continue;  // addresses in it are unknown for now: the stack is copied
-      }
+      is_whole &= table.state != BpfTables::State::building;
+      // Addresses in it are unknown, for now or for ever: no frame pointer is believed there, the stack is copied.
+      if (table.state == BpfTables::State::building || table.state == BpfTables::State::no_room) continue;
       if (table.state == BpfTables::State::placed) {
         entry = table.range;
         block.tables.push_back(&table);

@@ -48,13 +48,25 @@ HandleAction action_of(uint16_t kind) {
   }
 }
 
-// As the link in /proc/PID/fd would say it.
-FdTarget target_of(const BpfEvent& event) {
-  const culprit_bpf_event& header = event.header;
-  if (!event.name.empty()) return parse_fd_link(fmt::format("anon_inode:{}", event.name));
+// As the link in /proc/PID/fd would say it. `name` is that of the innermost directory entry, `path` the whole, if
+// known.
+FdTarget target_of(const culprit_bpf_event& header, std::string_view name, const std::string& path) {
+  constexpr uint64_t anonymous_inodes = 0x09041934, namespaces = 0x6e736673, processes = 0x50494446,
+                     message_queues = 0x19800202;
+  bool knows_file_system = header.kind == CULPRIT_BPF_ENTRY;
+  uint64_t file_system = knows_file_system ? header.extra : name.empty() ? 0 : anonymous_inodes;
+  if (file_system == anonymous_inodes) return parse_fd_link(fmt::format("anon_inode:{}", name));
+  if (file_system == processes) return parse_fd_link("anon_inode:[pidfd]");
+  if (file_system == namespaces) return parse_fd_link(fmt::format("net:[{}]", header.inode));
   if (S_ISSOCK(header.mode)) return parse_fd_link(fmt::format("socket:[{}]", header.inode));
-  if (S_ISFIFO(header.mode)) return parse_fd_link(fmt::format("pipe:[{}]", header.inode));
-  return parse_fd_link("/", header.mode);
+  if (S_ISFIFO(header.mode) && (path.empty() || path == "/"))
+    return parse_fd_link(fmt::format("pipe:[{}]", header.inode));
+  FdTarget target = parse_fd_link(path.empty() ? "/" : path, header.mode);
+  if (file_system == message_queues) target.type = handle_type::message_queue;
+  if (path.empty()) target.name.clear();
+  bool is_deleted = knows_file_system && header.other == 0 && target.type != handle_type::memfd;
+  if (is_deleted && !target.name.empty()) target.name += " (deleted)";
+  return target;
 }
 
 }  // namespace
@@ -84,6 +96,8 @@ void BpfDecoder::dispatch(BpfProcess& process, const BpfEvent& event) {
       return on_executed(process, event);
     case CULPRIT_BPF_EXITED:
       return processes_.ended(process, time, header.value);
+    case CULPRIT_BPF_ENTRY:
+      return on_entry(process, event);
     case CULPRIT_BPF_TABLE:
       return on_table(process, event);
     case CULPRIT_BPF_WANTS_CODE:
@@ -109,13 +123,22 @@ void BpfDecoder::on_executed(BpfProcess& process, const BpfEvent& event) {
                       path, event.name.substr(path.size()));
 }
 
+void BpfDecoder::on_entry(BpfProcess& process, const BpfEvent& event) {
+  std::string path = path_of_components(event.name);
+  FdTarget target = target_of(event.header, event.name.substr(0, event.name.find('\0')), path);
+  SnapshotEntry& entry = process.entries[event.header.value];
+  entry.value = event.header.value;
+  entry.type = tables_.intern(target.type);
+  entry.name = tables_.intern(target.name);
+  entry.object = event.header.inode;
+}
+
 void BpfDecoder::on_table(BpfProcess& process, const BpfEvent& event) {
   const culprit_bpf_event& header = event.header;
   for (size_t word = 0; word < event.words.size(); word++) {
     for (uint64_t bits = event.words[word]; bits != 0; bits &= bits - 1) {
-      SnapshotEntry entry;
-      entry.value = header.value + static_cast<int64_t>(word * 64) + __builtin_ctzll(bits);
-      process.table_entries.push_back(entry);
+      int64_t value = header.value + static_cast<int64_t>(word * 64) + __builtin_ctzll(bits);
+      process.entries[value].value = value;
     }
   }
   if (header.other == 0) return;  // more follows
@@ -124,7 +147,9 @@ void BpfDecoder::on_table(BpfProcess& process, const BpfEvent& event) {
   snapshot.process = process.book->id;
   snapshot.reason = header.extra == CULPRIT_BPF_AT_EXEC ? SnapshotReason::exec : SnapshotReason::exit;
   snapshot.held = true;
-  snapshot.entries = std::exchange(process.table_entries, {});
+  for (const auto& [value, entry] : std::exchange(process.entries, {})) {
+    if (entry.value >= 0) snapshot.entries.push_back(entry);
+  }
   process.table = header.table;
   events_.on_snapshot(snapshot);
 }
@@ -144,9 +169,9 @@ void BpfDecoder::describe_new(HandleEvent& result, const BpfEvent& event) {
   std::string_view type = is_io ? "" : tables_.text(call.type);
   result.name = is_io ? StringId::none : call.name;
   if (event.has(CULPRIT_BPF_BY_COMPARING)) {
-    FdTarget target = target_of(event);
+    FdTarget target = target_of(header, event.name, "");
     if (type.empty()) type = target.type;
-    if (result.name == StringId::none && target.name != "/") result.name = tables_.intern(target.name);
+    if (result.name == StringId::none) result.name = tables_.intern(target.name);
   } else if (!event.name.empty()) {
     result.name = tables_.intern(event.name);
     if (header.mode != 0 && type == handle_type::file) type = parse_fd_link("/", header.mode).type;
@@ -251,10 +276,10 @@ std::optional<StackId> BpfDecoder::unwind(const Copied& copied, bool is_late) {
     if (code->file == nullptr) return found;
     const BpfTables::Table& table = unwind_tables_.of(*code->file);
     is_building |= table.state == BpfTables::State::building;
-    if (table.state == BpfTables::State::placed) {
-      found.rows = unwind_tables_.rows_of(table);
-      found.far = unwind_tables_.far_of(table);
-    }
+    if (table.state == BpfTables::State::none) return found;
+    if (table.state != BpfTables::State::placed) return std::nullopt;
+    found.rows = unwind_tables_.rows_of(table);
+    found.far = unwind_tables_.far_of(table);
     return found;
   };
   CopiedMemory memory(copied.copy.sp, copied.copy.bytes);

@@ -56,6 +56,7 @@ class BpfDecoder {
   HandleEvent describe(BpfProcess& process, const BpfEvent& event);
   void describe_new(HandleEvent& result, const BpfEvent& event);
   StackId stack_of(BpfProcess& process, const BpfEvent& event);
+  void on_entry(BpfProcess& process, const BpfEvent& event);
   void on_table(BpfProcess& process, const BpfEvent& event);
   void on_executed(BpfProcess& process, const BpfEvent& event);
   void settle(const HandleEvent& event, uint64_t table, bool was_open);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <unordered_map>
 #include <unordered_set>
@@ -26,10 +27,10 @@ struct BpfProcess {
   uint64_t table = 0;                           // its handle table; 0: not known yet
   std::unordered_set<uint64_t> foreign_tables;  // of single threads
   std::unordered_set<uint32_t> threads;         // whose names were told
-  std::vector<SnapshotEntry> table_entries;     // of the table that is being told
+  std::map<int64_t, SnapshotEntry> entries;     // of the table that is being told, by value
   std::shared_ptr<BpfImage> image = std::make_shared<BpfImage>();
   bool wants_code = false;        // its mappings are to be read
-  bool seemed_ended = false;                    // at the last look; its end may still be on its way
+  bool seemed_ended = false;      // at the last look; its end may still be on its way
   bool waits_for_tables = false;  // published without some that are being built
 };
 

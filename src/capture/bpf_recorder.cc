@@ -17,6 +17,7 @@ namespace {
 
 constexpr size_t events_per_round = 20'000;
 constexpr Time housekeeping_interval = 1'000'000'000;
+constexpr Time table_patience = 5'000'000'000;
 constexpr uint64_t bytes_per_stack = 256;  // a remembered one, in all tables
 // What the kernel side keeps must leave most of the cap to the recorder's own tables.
 constexpr uint64_t most_unwind_rows = 8 << 20, fewest_unwind_rows = 1 << 20;
@@ -116,8 +117,8 @@ class BpfRecorder final : public LiveRecorder {
     program_->detach();
     while (take() > 0) {
     }
-    unwind_tables_.place_built();
     processes_.publish_code(false);
+    wait_for_tables();
     decoder_.release_all();
     processes_.book().announce_old(INT64_MAX);
     hand_on_losses();
@@ -130,6 +131,18 @@ class BpfRecorder final : public LiveRecorder {
       auto event = parse_bpf_event(bytes);
       return (!event || decoder_.on_event(*event)) && --left > 0;
     });
+  }
+
+  // For the stacks that were copied last.
+  void wait_for_tables() {
+    decoder_.release(monotonic_now());
+    for (Time end = monotonic_now() + table_patience; decoder_.waiting() > 0 && monotonic_now() < end;) {
+      bool is_last = !unwind_tables_.is_building();
+      unwind_tables_.place_built();
+      decoder_.release(monotonic_now());
+      if (is_last) return;
+      usleep(500);
+    }
   }
 
   // What culprit itself runs on, libc above all, is wanted by most programs.

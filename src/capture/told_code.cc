@@ -17,17 +17,6 @@ constexpr uint64_t vdso_size = 2 * page;
 uint64_t page_floor(uint64_t address) { return address / page * page; }
 uint64_t page_ceiling(uint64_t address) { return page_floor(address + page - 1); }
 
-// Innermost first, each with a NUL.
-std::string path_of(std::string_view components) {
-  std::string path;
-  while (!components.empty()) {
-    size_t end = std::min(components.find('\0'), components.size());
-    path = "/" + std::string(components.substr(0, end)) + path;
-    components.remove_prefix(std::min(end + 1, components.size()));
-  }
-  return path;
-}
-
 // The loader's own entry: /proc/PID/maps shows no symbolic links.
 MapsEntry loader_entry(const std::string& interpreter) {
   MapsEntry entry;
@@ -42,6 +31,16 @@ MapsEntry loader_entry(const std::string& interpreter) {
 }
 
 }  // namespace
+
+std::string path_of_components(std::string_view components) {
+  std::string path;
+  while (!components.empty()) {
+    size_t end = std::min(components.find('\0'), components.size());
+    path = "/" + std::string(components.substr(0, end)) + path;
+    components.remove_prefix(std::min(end + 1, components.size()));
+  }
+  return path;
+}
 
 void ToldCode::begin(std::span<const uint64_t> auxiliary_vector) {
   *this = ToldCode();
@@ -63,7 +62,7 @@ void ToldCode::add(std::span<const uint64_t> words, uint64_t inode, std::string_
   entry.device_major = static_cast<uint32_t>(words[3] >> 20);  // the kernel's own dev_t
   entry.device_minor = static_cast<uint32_t>(words[3] & 0xfffff);
   entry.is_readable = entry.is_executable = true;
-  entry.path = path_of(components);
+  entry.path = path_of_components(components);
   if (entry.start == 0) {
     program_ = std::move(entry);
     return;

@@ -13,6 +13,9 @@
 
 namespace culprit {
 
+// A path as the kernel side tells it: components, innermost first, each with a NUL.
+std::string path_of_components(std::string_view components);
+
 class ToldCode {
  public:
   // A new image begins: its auxiliary vector (pairs of kind and value).

@@ -56,8 +56,9 @@ class Walk {
     bool is_first = stack_.frames.size() == 1;
     if ((row == nullptr || CULPRIT_ROW_KIND(*row) == CULPRIT_ROW_NONE) && is_first && options_.is_in_system_call)
       row = find_row(code->rows, pc - syscall_and_one - code->bias);
-    if (row == nullptr || CULPRIT_ROW_KIND(*row) == CULPRIT_ROW_NONE) return by_pointer();
-    return by_row(*row, *code);
+    if (row != nullptr && CULPRIT_ROW_KIND(*row) != CULPRIT_ROW_NONE) return by_row(*row, *code);
+    // A module with a table was not compiled with frame pointers, just because one function of it has no rule.
+    return code->rows.empty() ? by_pointer() : Step::impossible;
   }
 
   Step by_row(const culprit_unwind_row& row, const UnwindCode& code) {

@@ -15,6 +15,7 @@ enum {
   CULPRIT_BPF_CHUNKS = 1024,       /* numbers above CHUNKS * CHUNK_BITS are seen by explicit calls only */
   CULPRIT_BPF_PAGE_SHIFT = 10,     /* the page index: one entry per KiB of code */
   CULPRIT_BPF_AUXV_WORDS = 40,
+  CULPRIT_BPF_ENTRIES = 256,       /* of a table are told with name and type; of the others only the numbers */
   CULPRIT_BPF_RANGES = 1024,       /* of executable code per process; beyond: no table for the highest addresses */
 };
 
@@ -28,6 +29,8 @@ enum culprit_bpf_kind {
                              the auxiliary vector */
   CULPRIT_BPF_EXITED,     /* value: exit code as waitpid gives it, other: 1 the table ended with it */
   CULPRIT_BPF_TABLE,      /* words of the open bitmap: value: first number; other: 1 last chunk; extra: enum culprit_bpf_why */
+  CULPRIT_BPF_ENTRY,      /* of the table that the next TABLE tells: value, inode, mode, extra: magic number of its file
+                             system, other: number of links; name as for MAPPED */
   CULPRIT_BPF_WANTS_CODE, /* the process's code is not known, or has changed: read /proc/PID/maps. extra: the key for
                              codes, inode: culprit_bpf_code.image */
   CULPRIT_BPF_MAPPED,     /* code: words: start, end, offset in the file, device; inode; name: the path, innermost component

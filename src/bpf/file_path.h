@@ -1,6 +1,7 @@
-/* Which files a process's code comes from, told as it is mapped: a process may be over before anybody reads its /proc. */
-#ifndef CULPRIT_BPF_MAPPED_FILE_H
-#define CULPRIT_BPF_MAPPED_FILE_H
+/* Names of files, for what must be told before anybody can read the /proc of a process that may be over at once: its code,
+ * and its handle table. */
+#ifndef CULPRIT_BPF_FILE_PATH_H
+#define CULPRIT_BPF_FILE_PATH_H
 
 #include "send.h"
 
@@ -38,6 +39,13 @@ static long next_component(uint32_t iteration, void *context) {
   return 0;
 }
 
+/* Behind what the payload has already; the bytes. */
+static __always_inline uint32_t add_path(struct file *file, uint32_t at) {
+  struct path_walk walk = {.dentry = BPF_CORE_READ(file, f_path.dentry), .mount = BPF_CORE_READ(file, f_path.mnt), .at = at};
+  bpf_loop(PATH_DEPTH, next_component, &walk, 0);
+  return walk.at - at;
+}
+
 static __always_inline void tell_mapped(struct task_struct *task, struct file *file, uint64_t start, uint64_t end,
                                         uint64_t offset) {
   struct scratch *scratch = begin_event(task, CULPRIT_BPF_MAPPED, CALL_NONE);
@@ -50,11 +58,7 @@ static __always_inline void tell_mapped(struct task_struct *task, struct file *f
   scratch->payload[1] = end;
   scratch->payload[2] = offset;
   scratch->payload[3] = BPF_CORE_READ(inode, i_sb, s_dev);
-  struct path_walk walk = {.dentry = BPF_CORE_READ(file, f_path.dentry),
-                           .mount = BPF_CORE_READ(file, f_path.mnt),
-                           .at = MAPPED_WORDS * 8};
-  bpf_loop(PATH_DEPTH, next_component, &walk, 0);
-  event->name_bytes = walk.at - MAPPED_WORDS * 8;
+  event->name_bytes = add_path(file, MAPPED_WORDS * 8);
   send(SEND_QUIETLY);
 }
 
