@@ -31,12 +31,12 @@ static long next_component(uint32_t iteration, void *context) {
     return 0;
   }
   struct dentry *parent = BPF_CORE_READ(dentry, d_parent);
-  if (parent == dentry || walk->at > sizeof(scratch->payload) - COMPONENT_BYTES) return 1;
+  if (walk->at > sizeof(scratch->payload) - COMPONENT_BYTES) return 1;
   const unsigned char *name = BPF_CORE_READ(dentry, d_name.name);
   long size = bpf_probe_read_kernel_str((char *)scratch->payload + walk->at, COMPONENT_BYTES, name);
   if (size > 0) walk->at += size;
   walk->dentry = parent;
-  return 0;
+  return parent == dentry; /* a file of no folder, as memfds are */
 }
 
 /* Behind what the payload has already; the bytes. */

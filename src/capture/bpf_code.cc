@@ -15,7 +15,7 @@ bool BpfCode::publish(PublishedCode& published, const CodeMap& code) {
       BpfTables::Table& table = tables_.of(*piece.file);
       is_whole &= table.state != BpfTables::State::building;
       // Addresses in it are unknown, for now or for ever: no frame pointer is believed there, the stack is copied.
-      if (table.state == BpfTables::State::building || table.state == BpfTables::State::no_room) continue;
+      if (table.state == BpfTables::State::building || table.state == BpfTables::State::unknown) continue;
       if (table.state == BpfTables::State::placed) {
         entry = table.range;
         block.tables.push_back(&table);

@@ -18,7 +18,7 @@ BpfTables::Table& BpfTables::of(const ModuleFile& file) {
   auto [place, is_new] = tables_.try_emplace(&file);
   if (!is_new) return place->second;
   if (file.segments.empty()) {
-    place->second.state = State::none;
+    place->second.state = State::unknown;
   } else {
     builder_.want(file);
   }
@@ -75,14 +75,14 @@ bool BpfTables::place_built() {
   for (TableBuilder::Built& one : built) {
     auto found = tables_.find(one.file);
     if (found == tables_.end()) continue;
-    if (one.table.rows.empty()) {
-      found->second.state = State::none;
+    if (!one.table || one.table->rows.empty()) {
+      found->second.state = one.table ? State::none : State::unknown;
       continue;
     }
     found->second.users++;  // make_room() must not take it away
-    bool is_placed = place(found->second, one.table) || (make_room() && place(found->second, one.table));
+    bool is_placed = place(found->second, *one.table) || (make_room() && place(found->second, *one.table));
     found->second.users--;
-    found->second.state = is_placed ? State::placed : State::no_room;
+    found->second.state = is_placed ? State::placed : State::unknown;
     if (!is_placed) left_out_++;
   }
   return !built.empty();

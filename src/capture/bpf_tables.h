@@ -17,7 +17,8 @@ class BpfTables {
  public:
   explicit BpfTables(BpfProgram& program);
 
-  enum class State : uint8_t { building, placed, none, no_room };
+  // unknown: the file cannot be read, or there is no room.
+  enum class State : uint8_t { building, placed, none, unknown };
   struct Table {
     State state = State::building;
     culprit_bpf_range range{};  // row_base, page_base, page_first, page_count, far_base

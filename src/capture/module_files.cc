@@ -10,12 +10,22 @@ namespace {
 
 std::string_view base_name(std::string_view path) { return path.substr(path.rfind('/') + 1); }
 
-// The process's own view of the file first: it may live in another mount namespace.
+bool is_same_file(const struct stat& a, const struct stat& b) { return a.st_ino == b.st_ino && a.st_dev == b.st_dev; }
+
+// The process may live in another mount namespace, where the path means another file. Ours, where it is the same, is
+// there after the process, too.
 std::string reachable_path(uint32_t pid, const MapsEntry& entry, struct stat& info) {
-  for (const std::string& path : {fmt::format("/proc/{}/root{}", pid, entry.path), entry.path,
-                                  fmt::format("/proc/{}/map_files/{:x}-{:x}", pid, entry.start, entry.end)}) {
-    if (stat(path.c_str(), &info) == 0 && info.st_ino == entry.inode) return path;
+  std::string inside = fmt::format("/proc/{}/root{}", pid, entry.path);
+  struct stat ours {};
+  bool is_inside = stat(inside.c_str(), &info) == 0 && info.st_ino == entry.inode;
+  bool is_ours = stat(entry.path.c_str(), &ours) == 0 && ours.st_ino == entry.inode;
+  if (is_ours && (!is_inside || is_same_file(info, ours))) {
+    info = ours;
+    return entry.path;
   }
+  if (is_inside) return inside;
+  std::string mapped = fmt::format("/proc/{}/map_files/{:x}-{:x}", pid, entry.start, entry.end);
+  if (stat(mapped.c_str(), &info) == 0 && info.st_ino == entry.inode) return mapped;
   info = {};
   return "";
 }
@@ -66,11 +76,11 @@ ModuleFile* ModuleFiles::of(uint32_t pid, const MapsEntry& entry) {
   return place->second;
 }
 
-UnwindTable build_unwind_table(const ModuleFile& file) {
+std::optional<UnwindTable> build_unwind_table(const ModuleFile& file) {
   auto copy = copy_elf(file.opened_path, ElfParts::unwind);
-  if (!copy) return {};
+  if (!copy) return std::nullopt;
   auto table = build_unwind_table(copy->bytes());
-  return table ? std::move(*table) : UnwindTable{};
+  return table ? std::optional(std::move(*table)) : std::nullopt;
 }
 
 }  // namespace culprit

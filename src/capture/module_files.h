@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <deque>
 #include <map>
+#include <optional>
 #include <string>
 #include <tuple>
 #include <vector>
@@ -50,7 +51,8 @@ class ModuleFiles {
   std::map<std::pair<std::string, std::string>, ModuleId> ids_;
 };
 
-// Reads the file's .eh_frame; takes milliseconds per megabyte of code. Empty when it has none, or cannot be read.
-UnwindTable build_unwind_table(const ModuleFile& file);
+// Reads the file's .eh_frame; takes milliseconds per megabyte of code. Empty when it has none; nothing when the file
+// cannot be read.
+std::optional<UnwindTable> build_unwind_table(const ModuleFile& file);
 
 }  // namespace culprit

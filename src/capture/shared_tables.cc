@@ -37,8 +37,9 @@ void SharedTables::build_unwind(const ModuleFile& file) {
   SharedModule& module = of(file);
   if (module.unwind != TableState::not_built) return;
   module.unwind = TableState::impossible;
-  UnwindTable table = build_unwind_table(file);
-  if (table.rows.empty() || table.rows.size() > UINT32_MAX) return;
+  auto built = build_unwind_table(file);
+  if (!built || built->rows.empty() || built->rows.size() > UINT32_MAX) return;
+  const UnwindTable& table = *built;
   module.table.rows = memory_.add_table(bytes_of(table.rows));
   module.table.far = memory_.add_table(bytes_of(table.far));
   if (module.table.rows == 0 || (module.table.far == 0 && !table.far.empty())) {
@@ -67,7 +68,15 @@ void SharedTables::build_sites(const ModuleFile& file) {
     return;
   }
   module.patches.site_count = static_cast<uint32_t>(found.sites.size());
+  module.known_sites = std::move(found.sites);
   module.sites = TableState::built;
+}
+
+UnwindCode SharedTables::unwind_code(const ModuleFile& file, uint64_t bias) {
+  const SharedModule& module = of(file);
+  if (module.unwind != TableState::built) return {bias, {}, {}};
+  return {bias, memory_.table<culprit_unwind_row>(module.table.rows, module.table.row_count),
+          memory_.table<uint32_t>(module.table.far, module.table.far_count)};
 }
 
 }  // namespace culprit

@@ -50,7 +50,7 @@ void TableBuilder::work() {
     wanted_.pop_front();
     is_building_ = true;
     lock.unlock();
-    UnwindTable table = build_unwind_table(*file);
+    auto table = build_unwind_table(*file);
     lock.lock();
     built_.push_back({file, std::move(table)});
     is_building_ = false;

@@ -5,6 +5,7 @@
 #include <condition_variable>
 #include <deque>
 #include <mutex>
+#include <optional>
 #include <thread>
 #include <vector>
 
@@ -22,7 +23,7 @@ class TableBuilder {
 
   struct Built {
     const ModuleFile* file = nullptr;
-    UnwindTable table;  // empty: it has none, or cannot be read
+    std::optional<UnwindTable> table;  // empty: the file has none; nothing: the file cannot be read
   };
   std::vector<Built> take();
   bool is_idle() const;
