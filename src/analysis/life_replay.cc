@@ -11,6 +11,22 @@ constexpr size_t mark_limit = 10'000, thread_limit = size_t{1} << 20;
 
 uint64_t thread_key(ProcessId process, uint32_t tid) { return uint64_t{index_of(process)} << 32 | tid; }
 
+class LatestOnly final : public EventSink {
+ public:
+  void on_handle(const HandleEvent& event) override { see(event.time); }
+  void on_process(const ProcessEvent& event) override { see(event.time); }
+  void on_thread(const ThreadEvent& event) override { see(event.time); }
+  void on_snapshot(const HandleSnapshot& snapshot) override { see(snapshot.begin); }
+  void on_mark(const Mark& mark) override { see(mark.time); }
+  void on_loss(const Loss&) override {}
+  Time latest_seen = 0;
+
+ private:
+  void see(Time time) {
+    if (time < latest) latest_seen = std::max(latest_seen, time);
+  }
+};
+
 class MarksOnly final : public EventSink {
  public:
   void on_handle(const HandleEvent&) override {}
@@ -73,6 +89,14 @@ StringId LifeReplay::thread_name(ProcessId process, uint32_t tid) const {
 }
 
 Time started_at(const Trace& trace) { return std::clamp<Time>(trace.info().started, 0, latest); }
+
+Result<RecordingSpan> span_of(Trace& trace) {
+  const Time start = started_at(trace);
+  if (trace.info().ended > start && trace.info().ended < latest) return RecordingSpan{start, trace.info().ended};
+  LatestOnly sink;
+  CULPRIT_TRY(trace.replay(sink));
+  return RecordingSpan{start, std::max(start, sink.latest_seen)};
+}
 
 Result<std::vector<Mark>> marks_of(Trace& trace) {
   MarksOnly sink;

@@ -47,6 +47,9 @@ class LifeReplay : public EventSink {
 // When the recording began; a damaged one may claim any time, this is one that can be reckoned with.
 Time started_at(const Trace& trace);
 
+// From beginning to end, without working out lives: quick where the header says so.
+Result<RecordingSpan> span_of(Trace& trace);
+
 // The marks of a recording, in order of time.
 Result<std::vector<Mark>> marks_of(Trace& trace);
 

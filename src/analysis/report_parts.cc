@@ -75,9 +75,7 @@ HandleGroup report_group(const ReportSource& source, const LifeGroup& group, con
   report.lifetimes = {lived.count(), static_cast<double>(lived.quantile(0.5)) / 1e9,
                       static_cast<double>(lived.quantile(0.9)) / 1e9, static_cast<double>(lived.longest()) / 1e9};
   for (const HandleLife& life : group.examples) {
-    const ProcessCount owner = source.process(life.owning);
-    report.examples.push_back({life.value, source.text(life.name), owner.name, owner.pid, source.seconds(life.created),
-                               static_cast<double>(life.closed - life.created) / 1e9});
+    report.examples.push_back(example_of(source, life));
   }
   report.stack = std::move(stack);
   return report;

@@ -31,7 +31,7 @@ void StackSymbols::prepare(std::span<const StackId> stacks) {
 
 std::vector<ReportFrame> StackSymbols::report_frames(const Frame& frame) const {
   ReportFrame blank;
-  blank.module = frame.module == ModuleId::none ? "" : tables_.module(frame.module).path;
+  if (index_of(frame.module) < tables_.modules.size()) blank.module = tables_.module(frame.module).path;
   blank.offset = frame.offset;
   blank.found_by = frame.found_by;
   blank.own = is_own_module(blank.module);

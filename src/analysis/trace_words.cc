@@ -22,6 +22,12 @@ ProcessCount TraceWords::process(ProcessId id, uint64_t count) const {
   return {process.name, process.pid, count};
 }
 
+HandleExample example_of(const TraceWords& words, const HandleLife& life) {
+  const ProcessCount owner = words.process(life.owning);
+  return {life.value, words.text(life.name),       owner.name,
+          owner.pid,  words.seconds(life.created), static_cast<double>(life.closed - life.created) / 1e9};
+}
+
 ReportHandle report_handle(const TraceWords& words, const HandleLife& life) {
   ReportHandle report;
   report.value = life.value;

@@ -19,6 +19,7 @@ struct TraceWords {
   ProcessCount process(ProcessId id, uint64_t count = 0) const;
 };
 
+HandleExample example_of(const TraceWords& words, const HandleLife& life);
 ReportHandle report_handle(const TraceWords& words, const HandleLife& life);
 
 // One entry per kind, in order of kinds.

@@ -1,5 +1,6 @@
 // Every command. To add one: a row here and a function beside the others of its subject.
 #include "shell/command.h"
+#include "shell/diff_command.h"
 #include "shell/doctor.h"
 #include "shell/handle_commands.h"
 #include "shell/help_commands.h"
@@ -24,10 +25,49 @@ constexpr OptionRow no_source_option{"--no-source", "", ValueKind::none, "", "no
 constexpr OptionRow wrappers_option{"--wrappers", "", ValueKind::none, "",
                                     "wrap libc's functions instead of patching its system calls (sees less)"};
 
+constexpr OptionRow by_option{
+    "--by", "", ValueKind::text, "LIST",
+    "a tree of groups: any of closing, owning, program, type, creating, stack, how, object, name, "
+    "thread, module, function, closing_stack in any order; `default` is closing,owning,type,creating,stack"};
+constexpr OptionRow handles_all_option{"--all", "", ValueKind::none, "",
+                                       "every group, also those with nothing left open, with every frame; with --by "
+                                       "also closed handles, and those that were there before"};
+constexpr OptionRow process_option{"--process", "", ValueKind::text, "NAME|PID[,…]",
+                                   "only handles owned by these processes (* and ? match)"};
+constexpr OptionRow type_option{"--type", "", ValueKind::text, "TYPE[,…]",
+                                "only these types: socket, pipe, perf_event …"};
+constexpr OptionRow stack_option{"--stack", "", ValueKind::text, "REGEX",
+                                 "only made by stacks with a function, file:line or module like that"};
+constexpr OptionRow not_stack_option{"--not-stack", "", ValueKind::text, "REGEX", "only made by stacks without one"};
+constexpr OptionRow min_age_option{"--min-age", "", ValueKind::duration, "DURATION",
+                                   "only handles that were open for at least that long"};
+constexpr OptionRow from_option{"--from", "--since", ValueKind::text, "TIME|MARK",
+                                "only made since then: 10s after the beginning, or a mark's name"};
+constexpr OptionRow to_option{"--to", "", ValueKind::text, "TIME|MARK", "as if the recording had ended then"};
+constexpr OptionRow outstanding_option{"--outstanding", "", ValueKind::none, "",
+                                       "only handles that nothing in the program closed (the default of --by)"};
+constexpr OptionRow csv_option{"--csv", "", ValueKind::none, "", "as comma-separated values, one row per group"};
+constexpr OptionRow depth_option{"--depth", "", ValueKind::count, "N", "only the first N columns of --by"};
+constexpr OptionRow over_time_option{"--over-time", "", ValueKind::none, "",
+                                     "how many were open when; with --by process or --by type a line for each"};
+constexpr OptionRow value_option{"--value", "", ValueKind::text, "N",
+                                 "all that happened to the handle number N, with both stacks"};
+constexpr OptionRow diff_from_option{"--from", "--since", ValueKind::text, "TIME|MARK",
+                                     "the first moment: 10s after the beginning, or a mark (the newest one)"};
+constexpr OptionRow diff_to_option{"--to", "", ValueKind::text, "TIME|MARK", "the second moment (the end)"};
+constexpr OptionRow diff_all_option{"--all", "", ValueKind::none, "", "of two recordings, also what did not change"};
+constexpr OptionRow diff_top_option{"--top", "", ValueKind::count, "N", "show the N groups that changed most"};
+
 constexpr OptionRow run_options[] = {output_option, json_option, report_option, fail_option,      suppressions_option,
                                      after_option,  top_option,  all_option,    no_source_option, wrappers_option};
-constexpr OptionRow handles_options[] = {json_option,  report_option, fail_option, suppressions_option,
-                                         after_option, top_option,    all_option,  no_source_option};
+constexpr OptionRow handles_options[] = {
+    json_option,    csv_option,         report_option,    fail_option,      suppressions_option, after_option,
+    top_option,     handles_all_option, no_source_option, by_option,        depth_option,        outstanding_option,
+    process_option, type_option,        stack_option,     not_stack_option, min_age_option,      from_option,
+    to_option,      over_time_option,   value_option};
+constexpr OptionRow diff_options[] = {json_option,     csv_option,       report_option,    diff_top_option,
+                                      diff_all_option, diff_from_option, diff_to_option,   process_option,
+                                      type_option,     stack_option,     not_stack_option, min_age_option};
 constexpr OptionRow doctor_options[] = {json_option};
 constexpr OptionRow help_options[] = {
     {"--markdown", "", ValueKind::none, "", "the whole reference, as in docs/commands.md"}};
@@ -41,7 +81,25 @@ constexpr std::string_view run_details =
 constexpr std::string_view handles_details =
     "RECORDING is a file that `culprit run -o` wrote, here or on another machine. An unfinished one (.partial) is read "
     "to\n"
-    "its last whole block. The report goes to standard output.";
+    "its last whole block. The report goes to standard output.\n"
+    "\n"
+    "With --by, or any filter, handles come as a tree of groups instead, most outstanding first. A handle that only "
+    "the\n"
+    "end of its process closed counts as outstanding: `hidden by exit`. Recordings of several process trees are shown "
+    "so\n"
+    "unless something else is asked for.\n"
+    "\n"
+    "  culprit handles x.culprit --by owning,type,function --stack curl --min-age 10s\n"
+    "  culprit handles x.culprit --over-time --by process\n"
+    "  culprit handles x.culprit --value 7 --process server";
+constexpr std::string_view diff_details =
+    "Of one recording: what was opened since a moment and not closed, what came and went in between, and what became "
+    "of\n"
+    "older handles. Of two: which stacks have more or fewer handles outstanding. Programs may be different builds at\n"
+    "different addresses: stacks are compared by build id and offset, or else by the names of functions.\n"
+    "\n"
+    "  culprit diff x.culprit --from 10s --to 60s\n"
+    "  culprit diff monday.culprit tuesday.culprit";
 constexpr std::string_view doctor_details =
     "Looks at the agent, the C library, permissions, the clock, limits and symbol sources of this machine, and tells "
     "for\n"
@@ -53,6 +111,8 @@ constexpr Command commands[] = {
      run_options, Operands::program, run_run},
     {"handles", "[options] RECORDING", "the same report, from a recording", handles_details, handles_options,
      Operands::one, run_handles},
+    {"diff", "[options] RECORDING [RECORDING]", "what has changed between two moments, or two recordings", diff_details,
+     diff_options, Operands::one_or_two, run_diff},
     {"doctor", "[--json]", "what works on this machine, what does not, and what to do about it", doctor_details,
      doctor_options, Operands::none, run_doctor},
     {"help", "[COMMAND]", "explain culprit, or one command", "", help_options, Operands::at_most_one, run_help},

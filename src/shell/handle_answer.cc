@@ -5,8 +5,7 @@
 
 #include "analysis/build_handle_report.h"
 #include "base/syscall.h"
-#include "shell/progress.h"
-#include "symbols/symbolizer.h"
+#include "shell/shown_lookup.h"
 #include "view/as_json.h"
 #include "view/as_text.h"
 
@@ -49,19 +48,15 @@ Result<ReportWishes> parse_report_wishes(const Arguments& arguments) {
 }
 
 Result<HandleReport> answer_handles(Trace& trace, const ReportWishes& wishes, const AnswerPlace& place) {
-  Symbolizer symbolizer;
-  Progress progress(place.progress_fd, "looking up addresses");
-  SymbolLookup lookup = [&](std::span<const SymbolRequest> requests) {
-    return symbolizer.symbolize(requests, [&](size_t done, size_t total) { progress.show(done, total); });
-  };
+  ShownLookup shown(place.progress_fd);
   HandleReportOptions options;
   options.after = wishes.after;
   options.top = wishes.top;
   options.all = wishes.all;
   options.handles = wishes.json && wishes.all;
   options.suppressions = &wishes.suppressions;
-  auto report = build_handle_report(trace, lookup, options);
-  progress.erase();
+  auto report = build_handle_report(trace, shown.lookup(), options);
+  shown.done();
   if (!report) return report;
 
   int fd = wishes.report_file ? wishes.report_file.get() : place.report_fd;

@@ -5,15 +5,14 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <csignal>
 #include <memory>
 
-#include "base/syscall.h"
 #include "capture/recorder.h"
 #include "shell/agent_location.h"
 #include "shell/handle_answer.h"
-#include "trace/trace_reader.h"
+#include "shell/handle_question.h"
+#include "shell/recording_target.h"
 #include "trace/trace_writer.h"
 
 namespace culprit {
@@ -47,19 +46,16 @@ Ending report_run(TraceWriter& writer, const RunOutcome& outcome, const ReportWi
   return wishes.fail_on_leak && report->has_leak() ? ended_with_findings : ending;
 }
 
-// One sentence for what other targets than recordings would be, when it can be told.
-std::string_view other_target(const std::string& target) {
-  if (::access(target.c_str(), F_OK) != 0)
-    return !target.empty() && std::ranges::all_of(target, [](char c) { return c >= '0' && c <= '9'; }) ? "a process id"
-                                                                                                       : "";
-  auto beginning = read_whole_file(target, 4);
-  if (!beginning) return "";
-  if (*beginning ==
-      "\x7f"
-      "ELF")
-    return "a program or core file";
-  if (*beginning == "MDMP") return "a minidump";
-  return "";
+// No program was launched whose leaks a report would name: people look at all processes first.
+bool wants_groups_by_default(const Arguments& arguments, const TraceTables& tables) {
+  for (std::string_view of_report : {"--json", "--fail-on-leak", "--suppressions", "--after", "--no-source"})
+    if (arguments.has(of_report)) return false;
+  return has_many_roots(tables);
+}
+
+Arguments with_default_groups(Arguments arguments) {
+  arguments.options.emplace("--by", "default");
+  return arguments;
 }
 
 }  // namespace
@@ -95,20 +91,21 @@ Ending run_run(const Arguments& arguments, const Streams& streams) {
 
 Ending run_handles(const Arguments& arguments, const Streams& streams) {
   const std::string& target = arguments.operands.front();
-  if (std::string_view other = other_target(target); !other.empty())
-    return complain(
-        streams,
-        fmt::format("{} is {}: this version of culprit reads recordings only (`culprit run -o FILE` makes them)",
-                    target, other));
-  auto trace = open_trace(target);
-  if (!trace) {
-    if (trace.error().kind == ErrorKind::not_found && ::access((target + ".partial").c_str(), F_OK) == 0)
-      return complain(streams, fmt::format("{} is not complete; what there is of it is in {}.partial", target, target));
-    return complain(streams, trace.error());
+  auto question = parse_handle_question(arguments);
+  if (!question) return complain(streams, question.error());
+  auto trace = open_recording_target(target);
+  if (!trace) return complain(streams, trace.error());
+  const AnswerPlace place{streams.output, streams.errors, target, target};
+  if (question->asked == Asked::report && wants_groups_by_default(arguments, (*trace)->tables()))
+    question = parse_handle_question(with_default_groups(arguments));
+  if (!question) return complain(streams, question.error());
+  if (question->asked != Asked::report) {
+    auto answered = answer_question(**trace, *question, place);
+    return answered ? ended_well : complain(streams, answered.error());
   }
   auto wishes = parse_report_wishes(arguments);
   if (!wishes) return complain(streams, wishes.error());
-  auto report = answer_handles(**trace, *wishes, {streams.output, streams.errors, target, target});
+  auto report = answer_handles(**trace, *wishes, place);
   if (!report) return complain(streams, report.error());
   return wishes->fail_on_leak && report->has_leak() ? ended_with_findings : ended_well;
 }

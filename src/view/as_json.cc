@@ -13,18 +13,6 @@ Json processes_json(const std::vector<ProcessCount>& processes) {
   return list;
 }
 
-Json examples_json(const HandleGroup& group) {
-  Json list = Json::array();
-  for (const HandleExample& example : group.examples)
-    list.push_back({{"value", example.value},
-                    {"name", utf8(example.name)},
-                    {"process", utf8(example.process)},
-                    {"pid", example.pid},
-                    {"created", number_or_null(example.created)},
-                    {"age", number_or_null(example.age)}});
-  return list;
-}
-
 Json closing_json(const HandleGroup& group) {
   Json list = Json::array();
   for (const ClosingPlace& place : group.closing_stacks)
@@ -63,7 +51,7 @@ Json group_json(const HandleGroup& group) {
           {"closing", processes_json(group.closing)},
           {"processes", group.processes},
           {"lifetimes", lifetimes_json(group.lifetimes)},
-          {"examples", examples_json(group)},
+          {"examples", list_json(group.examples, example_json)},
           {"stack", frames_json(group.stack)},
           {"truncated", group.stack.truncated},
           {"blamed", blamed_json(group.stack)},

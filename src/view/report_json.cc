@@ -29,6 +29,19 @@ Json loss_json(const MergedLoss& loss) {
           {"details", list_json(loss.details, utf8)}};
 }
 
+Json pattern_json(const std::optional<Pattern>& pattern) {
+  return pattern ? Json(utf8(pattern->text())) : Json(nullptr);
+}
+
+Json filter_json(const LifeFilter& filter) {
+  return {{"process", list_json(filter.processes, utf8)},
+          {"type", list_json(filter.types, utf8)},
+          {"stack", pattern_json(filter.stack)},
+          {"not_stack", pattern_json(filter.not_stack)},
+          {"min_age", static_cast<double>(filter.min_age) / 1e9},
+          {"lives", filter.lives == Lives::all ? "all" : "outstanding"}};
+}
+
 }  // namespace
 
 Json number_or_null(double number) { return std::isfinite(number) ? Json(number) : Json(nullptr); }
@@ -75,5 +88,38 @@ Json handle_json(const ReportHandle& handle) {
 }
 
 Json losses_json(const std::vector<MergedLoss>& losses) { return list_json(losses, loss_json); }
+
+Json example_json(const HandleExample& example) {
+  return {{"value", example.value},
+          {"name", utf8(example.name)},
+          {"process", utf8(example.process)},
+          {"pid", example.pid},
+          {"created", number_or_null(example.created)},
+          {"age", number_or_null(example.age)}};
+}
+
+Json recording_json(const AnswerBasis& basis) {
+  return {{"command", utf8(basis.command)},
+          {"recorded_by", utf8(basis.recorded_by)},
+          {"machine", utf8(basis.machine)},
+          {"wall_clock_ns", basis.wall_clock_ns},
+          {"duration", number_or_null(basis.duration)},
+          {"complete", basis.complete},
+          {"processes", basis.processes}};
+}
+
+Json window_json(const AnswerBasis& basis) {
+  return {{"from", number_or_null(basis.from)}, {"to", number_or_null(basis.to)}};
+}
+
+Json answer_json(const AnswerBasis& basis, const std::string& target) {
+  return {{"schema", json_schema},
+          {"target", utf8(target)},
+          {"exact", basis.exact},
+          {"losses", losses_json(basis.losses)},
+          {"recording", recording_json(basis)},
+          {"window", window_json(basis)},
+          {"filter", filter_json(basis.filter)}};
+}
 
 }  // namespace culprit

@@ -5,6 +5,7 @@
 #include <string_view>
 #include <vector>
 
+#include "analysis/answer_basis.h"
 #include "analysis/handle_report.h"
 #include "view/json.h"
 
@@ -19,6 +20,12 @@ Json blamed_json(const ReportStack& stack);
 Json process_json(const ProcessCount& process);  // without its count; null when there is none
 Json handle_json(const ReportHandle& handle);
 Json losses_json(const std::vector<MergedLoss>& losses);
+Json example_json(const HandleExample& example);
+// What every answer about a recording begins with.
+Json answer_json(const AnswerBasis& basis, const std::string& target);
+// "recording" and "window" of an answer about one of two recordings.
+Json recording_json(const AnswerBasis& basis);
+Json window_json(const AnswerBasis& basis);
 
 template <typename Row, typename ToJson>
 Json list_json(const std::vector<Row>& rows, ToJson to_json) {

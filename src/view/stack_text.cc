@@ -262,6 +262,29 @@ std::string blamed_phrase(const ReportStack& stack, size_t columns) {
   return fmt::format("{} ({})", shown(without_parameters(frame->function), std::max<size_t>(rest, 16)), place);
 }
 
+std::string stack_phrase(const ReportStack& stack, size_t columns, bool unicode) {
+  constexpr size_t caller_columns = 40;
+  if (stack.frames.empty()) return "no stack was taken";
+  const std::string_view arrow = unicode ? " ← " : " <- ", more = unicode ? " …" : " ...";
+  std::string phrase = blamed_phrase(stack, columns);
+  size_t used = display_width(phrase);
+  const size_t first = std::min(stack.blamed.value_or(0), stack.frames.size() - 1), end = interesting_end(stack, first);
+  for (size_t at = first + 1; at < end; ++at) {
+    const ReportFrame& frame = stack.frames[at];
+    const std::string caller =
+        shown(frame.function.empty() ? address_in_module(frame) : std::string(without_parameters(frame.function)),
+              caller_columns);
+    const size_t reserved = at + 1 < end ? display_width(more) : 0;
+    if (used + display_width(arrow) + display_width(caller) + reserved > columns) {
+      if (used + display_width(more) <= columns) phrase += more;
+      break;
+    }
+    phrase += fmt::format("{}{}", arrow, caller);
+    used += display_width(arrow) + display_width(caller);
+  }
+  return phrase;
+}
+
 std::string stack_text(const ReportStack& stack, const StackTextOptions& options) {
   return StackLines(stack, options).print();
 }

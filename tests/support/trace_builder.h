@@ -42,7 +42,13 @@ class TraceBuilder final : public Trace {
     for (size_t i = parsed.size(); i-- > 0;) id = tables_.stacks.intern(id, parsed[i]);
     return id;
   }
+  // All modules of this name are of that build; the functions in it lie `shift` bytes further on than they would.
+  void build(std::string_view file, std::string build_id, uint64_t shift = 0) {
+    tables_.modules.at(index_of(module(file))).build_id = std::move(build_id);
+    shift_ = shift;
+  }
   std::string function_at(uint64_t offset) const {
+    offset -= shift_;
     return offset / 0x100 < functions_.size() ? functions_[offset / 0x100] : "";
   }
 
@@ -104,6 +110,10 @@ class TraceBuilder final : public Trace {
     }
     return add(std::move(snapshot));
   }
+  TraceBuilder& mark(double time, std::string name) { return add(Mark{ms(time), std::move(name)}); }
+  TraceBuilder& thread(double time, ProcessId process, uint32_t tid, std::string_view name) {
+    return add(ThreadEvent{ms(time), process, tid, tables_.intern(name)});
+  }
   TraceBuilder& loss(Loss loss) { return add(std::move(loss)); }
   TraceBuilder& ends(double time) {
     info_.ended = ms(time);
@@ -120,12 +130,14 @@ class TraceBuilder final : public Trace {
   }
 
  private:
-  using Event = std::variant<HandleEvent, ProcessEvent, HandleSnapshot, Loss>;
+  using Event = std::variant<HandleEvent, ProcessEvent, HandleSnapshot, ThreadEvent, Mark, Loss>;
   struct Sender {
     EventSink& sink;
     void operator()(const HandleEvent& event) const { sink.on_handle(event); }
     void operator()(const ProcessEvent& event) const { sink.on_process(event); }
     void operator()(const HandleSnapshot& event) const { sink.on_snapshot(event); }
+    void operator()(const ThreadEvent& event) const { sink.on_thread(event); }
+    void operator()(const Mark& event) const { sink.on_mark(event); }
     void operator()(const Loss& event) const { sink.on_loss(event); }
   };
 
@@ -156,16 +168,17 @@ class TraceBuilder final : public Trace {
   }
   uint64_t address(std::string_view function) {
     for (size_t i = 1; i < functions_.size(); ++i) {
-      if (functions_[i] == function) return i * 0x100;
+      if (functions_[i] == function) return i * 0x100 + shift_;
     }
     functions_.emplace_back(function);
-    return (functions_.size() - 1) * 0x100;
+    return (functions_.size() - 1) * 0x100 + shift_;
   }
 
   TraceInfo info_;
   TraceTables tables_;
   std::vector<Event> events_;
   std::vector<std::string> functions_{""};
+  uint64_t shift_ = 0;
 };
 
 }  // namespace culprit::testing
