@@ -5,9 +5,11 @@
 #include <cstdint>
 #include <string>
 #include <unordered_map>
+#include <vector>
 
 #include "capture/module_files.h"
 #include "capture/session_memory.h"
+#include "unwind/unwinder.h"
 
 namespace culprit {
 
@@ -18,6 +20,7 @@ struct SharedModule {
   culprit_range table{};  // rows, row_count, far, far_count
   TableState sites = TableState::not_built;
   culprit_patch_list patches{};  // sites, site_count
+  std::vector<culprit_site> known_sites;  // the same, where nobody else can write
   std::string unfit;             // what of it cannot be patched, one sentence; empty: nothing
 };
 
@@ -28,6 +31,8 @@ class SharedTables {
   SharedModule& of(const ModuleFile& file);  // stays valid as long as this object
   void build_unwind(const ModuleFile& file);
   void build_sites(const ModuleFile& file);
+  // For our own unwinder, with the table as it is in shared memory; without rows if there is none.
+  UnwindCode unwind_code(const ModuleFile& file, uint64_t bias);
 
   uint64_t left_out() const { return left_out_; }  // because the shared memory was full
 
