@@ -61,6 +61,11 @@ bool is_wanted(const ElfSegment& segment, ElfParts parts, bool sections_tell) {
   return parts == ElfParts::unwind && !sections_tell && (!segment.is_code() || segment.offset == 0);
 }
 
+bool is_wanted(const ElfSection& section, ElfParts parts) {
+  if (parts == ElfParts::unwind) return section.name.starts_with(".eh_frame");
+  return parts == ElfParts::exports && (section.name == ".dynsym" || section.name == ".dynstr");
+}
+
 Result<Mapping> copy_own_vdso() {
   auto start = reinterpret_cast<const std::byte*>(getauxval(AT_SYSINFO_EHDR));
   if (start == nullptr) return fail(ErrorKind::not_found, "this kernel has no vdso");
@@ -91,7 +96,7 @@ Result<Mapping> copy_elf(const std::string& path, ElfParts parts) {
   if (!elf) return tl::unexpected<Error>(elf.error());
   bool sections_tell = false;
   for (const ElfSection& section : elf->sections) {
-    if (parts != ElfParts::unwind || !section.name.starts_with(".eh_frame")) continue;
+    if (!is_wanted(section, parts)) continue;
     copy_range(fd->get(), *copy, section.offset, section.size);
     sections_tell = true;
   }

@@ -12,6 +12,7 @@ namespace culprit {
 enum class ElfParts : uint8_t {
   headers,   // of file, segments and sections; notes, interpreter, dynamic section
   unwind,    // and .eh_frame (where no section headers tell its place: every loaded segment without code)
+  exports,   // headers, and .dynsym with its names
   all_load,  // and all that is loaded, code as well
 };
 

@@ -34,10 +34,11 @@ struct WatchRequest {
 };
 
 struct RecorderStatus {
-  uint64_t events = 0;     // handed to the sink
-  uint64_t lost = 0;       // counted as LossKind::ring_full
-  uint32_t processes = 0;  // alive and recorded
-  Time longest_stop = 0;   // of a thread of the victim by us, ns; 0: none was stopped
+  uint64_t events = 0;      // handed to the sink
+  uint64_t lost = 0;        // counted as LossKind::ring_full
+  uint32_t processes = 0;   // alive and recorded
+  Time longest_stop = 0;    // of a thread of the victim by us, ns; 0: none was stopped
+  std::string left_behind;  // after finish(): what could not be taken out of a process, one sentence; empty: nothing
 };
 
 class LiveRecorder {

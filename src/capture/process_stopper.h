@@ -43,8 +43,8 @@ class ProcessStopper {
   Time stopped_at_ = 0, longest_stop_ = 0;
 };
 
-// A system call that gave up only because its thread was stopped, which its program has no reason to expect: makes it
-// go on, unless a signal handler has run meanwhile. True: it was such a one.
-bool resume_interrupted_call(user_regs_struct& registers);
+// How long to wait for all of them at most, the first time and later: mostly it takes a millisecond, and where threads
+// are many and the machine is busy, somebody has to wait in the end.
+constexpr Time stop_patience_of_try(int tries) { return tries < 20 ? 6'000'000 : 50'000'000; }
 
 }  // namespace culprit

@@ -4,6 +4,7 @@
 #include <fmt/core.h>
 #include <sched.h>
 #include <signal.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
 
@@ -28,6 +29,13 @@ std::string_view trimmed(std::string_view text) {
   return text;
 }
 
+// Of the calls that signal(7) lists as failing with EINTR after a mere stop, those that can be made again.
+constexpr long long repeatable_calls[] = {
+    SYS_epoll_wait,     SYS_epoll_pwait, 441 /* epoll_pwait2 */, SYS_rt_sigtimedwait,
+    SYS_semop,          SYS_semtimedop,  SYS_io_getevents,       SYS_io_pgetevents,
+    SYS_io_uring_enter, SYS_read,        SYS_recvfrom,           SYS_recvmsg,
+    SYS_accept,         SYS_accept4};
+
 }  // namespace
 
 std::vector<uint32_t> threads_of(uint32_t pid) {
@@ -40,6 +48,17 @@ std::vector<uint32_t> threads_of(uint32_t pid) {
   closedir(folder);
   std::sort(threads.begin(), threads.end());
   return threads;
+}
+
+char thread_state_letter(uint32_t pid, uint32_t tid) {
+  auto text = read_whole_file(fmt::format("/proc/{}/task/{}/stat", pid, tid), 4096);
+  auto stat = text ? parse_stat(*text) : std::nullopt;
+  return stat ? stat->state : 'X';
+}
+
+bool is_ending(uint32_t pid, uint32_t tid) {
+  char state = thread_state_letter(pid, tid);
+  return state == 'Z' || state == 'X' || state == 'x';
 }
 
 Error why_not_traceable(uint32_t pid, int error_number) {
@@ -76,6 +95,16 @@ Error why_not_traceable(uint32_t pid, int error_number) {
                       "CAP_SYS_PTRACE",
                       pid),
           {}};
+}
+
+bool resume_interrupted_call(user_regs_struct& registers) {
+  // The kernel's own word for: again, but EINTR if a handler runs. Never seen outside it.
+  constexpr long long restart_without_handler = -514;
+  auto call = static_cast<long long>(registers.orig_rax);
+  if (call < 0 || static_cast<long long>(registers.rax) != -EINTR) return false;
+  if (std::ranges::count(repeatable_calls, call) == 0) return false;
+  registers.rax = static_cast<unsigned long long>(restart_without_handler);
+  return true;
 }
 
 Result<TracedThread> TracedThread::seize(uint32_t pid, uint32_t tid) {
@@ -147,9 +176,13 @@ void TracedThread::let_go() {
   constexpr Time patience = 20'000'000;
   if (state_ == ThreadState::running) {
     interrupt();
-    wait(monotonic_now() + patience);
+    if (wait(monotonic_now() + patience) == ThreadState::running) return;
   }
-  if (state_ == ThreadState::stopped) ptrace(PTRACE_DETACH, tid_, nullptr, static_cast<long>(reason_.signal));
+  if (state_ != ThreadState::stopped) return;
+  user_regs_struct registers{};
+  if (reason_.is_interrupt && read_registers(registers) && resume_interrupted_call(registers))
+    write_registers(registers);
+  ptrace(PTRACE_DETACH, tid_, nullptr, static_cast<long>(reason_.signal));
   state_ = ThreadState::gone;
 }
 

@@ -20,6 +20,11 @@ namespace culprit {
 // Of /proc/PID/task, ascending; empty: the process is gone.
 std::vector<uint32_t> threads_of(uint32_t pid);
 
+// As /proc/PID/task/TID/stat has it: 'R', 'S', 'D' …; 'X': it is gone.
+char thread_state_letter(uint32_t pid, uint32_t tid);
+// It exits, or has exited and is not reaped: it cannot be traced, and need not.
+bool is_ending(uint32_t pid, uint32_t tid);
+
 // Why a process may not be traced, in a sentence: another user's, being traced already, the setting that forbids it …
 Error why_not_traceable(uint32_t pid, int error_number);
 
@@ -31,6 +36,10 @@ struct StopReason {
   bool is_system_call = false;  // entering or leaving one (PTRACE_SYSCALL)
   bool is_interrupt = false;    // as asked for by interrupt(), or together with its process by a stop signal
 };
+
+// A system call that gave up only because its thread was stopped, which its program has no reason to expect: changes
+// the registers so that it goes on, unless a signal handler has run meanwhile. True: it was such a one.
+bool resume_interrupted_call(user_regs_struct& registers);
 
 class TracedThread {
  public:
@@ -53,7 +62,8 @@ class TracedThread {
   bool write_registers(const user_regs_struct& registers);
   void forget_signal() { reason_.signal = 0; }  // it is not delivered
   void run_on(__ptrace_request how);  // PTRACE_CONT, PTRACE_SYSCALL or PTRACE_SINGLESTEP; hands on reason().signal
-  // It runs on untraced, with the signal it was about to get. One that runs is stopped first, if it stops at once.
+  // It runs on untraced, with the signal it was about to get, and as if it had never been stopped. One that runs is
+  // stopped first; if it does not stop at once, it stays traced, and running.
   void let_go();
 
  private:

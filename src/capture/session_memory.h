@@ -44,6 +44,11 @@ class SessionMemory {
 
   // Copies into the tables area. The offset from the start of the mapping; 0: no room left (or nothing to copy).
   uint64_t add_table(Bytes bytes);
+  // What add_table put there.
+  template <typename Item>
+  std::span<const Item> table(uint64_t offset, size_t count) const {
+    return {reinterpret_cast<const Item*>(mapping_.data() + offset), count};
+  }
 
   // Makes the record or slot as new and free. Its user must be gone.
   void free_slot(uint32_t index);
