@@ -46,19 +46,24 @@ static __always_inline uint32_t add_path(struct file *file, uint32_t at) {
   return walk.at - at;
 }
 
+/* `file` may be null: code of no file. */
 static __always_inline void tell_mapped(struct task_struct *task, struct file *file, uint64_t start, uint64_t end,
-                                        uint64_t offset) {
+                                        uint64_t offset, uint32_t is_gone) {
   struct scratch *scratch = begin_event(task, CULPRIT_BPF_MAPPED, CALL_NONE);
-  if (!scratch || !file) return;
+  if (!scratch) return;
   struct culprit_bpf_event *event = &scratch->event;
-  struct inode *inode = BPF_CORE_READ(file, f_inode);
-  event->inode = BPF_CORE_READ(inode, i_ino);
+  event->other = is_gone;
   event->word_count = MAPPED_WORDS;
   scratch->payload[0] = start;
   scratch->payload[1] = end;
   scratch->payload[2] = offset;
-  scratch->payload[3] = BPF_CORE_READ(inode, i_sb, s_dev);
-  event->name_bytes = add_path(file, MAPPED_WORDS * 8);
+  scratch->payload[3] = 0;
+  if (file) {
+    struct inode *inode = BPF_CORE_READ(file, f_inode);
+    event->inode = BPF_CORE_READ(inode, i_ino);
+    scratch->payload[3] = BPF_CORE_READ(inode, i_sb, s_dev);
+    event->name_bytes = add_path(file, MAPPED_WORDS * 8);
+  }
   send(SEND_QUIETLY);
 }
 

@@ -67,31 +67,33 @@ static __always_inline int reads_anonymous(struct pt_regs *regs, long result) {
 static __always_inline void code_changed(struct pt_regs *regs, uint32_t is_new_code) {
   struct task_struct *task = bpf_get_current_task_btf();
   struct mm_struct *mm = task->mm;
-  if (!mm) return;
-  uint64_t key = (uint64_t)mm, start = regs->di;
-  int is_mmap = is_new_code && regs->orig_ax == CALL_MMAP;
-  if (is_mmap) start = regs->ax;
-  uint64_t end = start + regs->si;
   struct files_struct *files = task->files;
-  if (is_mmap && files && (int32_t)regs->r8 >= 0 && !(regs->r10 & MAPS_ANONYMOUS))
-    tell_mapped(task, file_of(files, regs->r8), start, end, regs->r9);
+  if (!mm || !files) return;
+  int is_mmap = is_new_code && regs->orig_ax == CALL_MMAP;
+  uint64_t key = (uint64_t)mm, start = is_mmap ? regs->ax : regs->di, end = start + regs->si;
   struct culprit_bpf_code *code = bpf_map_lookup_elem(&codes, &key);
-  if (!code) return; /* asked for when it is wanted */
-  /* The recorder may be reading the mappings of before right now: it is told of every change. */
-  if (code->stamp) {
+  /* Nothing published: it may be on its way, so everything is told. */
+  int is_hit = 0, is_published = code && code->stamp;
+  if (is_published) {
     struct culprit_bpf_range *last = range_number(code->first + range_before(code->first, code->count, end - 1));
-    int is_hit = last && last->start < end && start < last->end;
+    is_hit = last && last->start < end && start < last->end;
     if (!is_hit && !is_new_code) return;
     if (is_hit) code->stamp = 0;
-  } else if (!is_new_code) {
-    return;
   }
-  code->generation++;
-  uint64_t image = code->image;
+  uint64_t image = code ? code->image : 0;
+  if (code) code->generation++;
+  if (is_mmap) {
+    struct file *file = regs->r10 & MAPS_ANONYMOUS ? 0 : file_of(files, regs->r8);
+    tell_mapped(task, file, start, end, regs->r9, 0);
+  } else if (!is_new_code) {
+    tell_mapped(task, 0, start, end, 0, 1);
+  }
+  if (!code) return; /* asked for when it is wanted */
   struct scratch *scratch = begin_event(task, CULPRIT_BPF_WANTS_CODE, CALL_NONE);
   if (!scratch) return;
   scratch->event.extra = key;
   scratch->event.inode = image;
+  scratch->event.other = !is_mmap && is_new_code;
   send(SEND_WAKING);
 }
 
@@ -262,7 +264,7 @@ int BPF_PROG(on_exec, struct task_struct *task, int old_pid, struct linux_binprm
   event->other = size;
   event->inode = (uint64_t)mm;
   send(SEND_QUIETLY);
-  tell_mapped(task, mm->exe_file, 0, 0, 0);
+  tell_mapped(task, mm->exe_file, 0, 0, 0, 0);
   struct files_struct *files = task->files;
   if (files) {
     begin_table(files);

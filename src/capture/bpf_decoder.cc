@@ -104,10 +104,10 @@ void BpfDecoder::dispatch(BpfProcess& process, const BpfEvent& event) {
       process.code.key = header.extra;
       process.code.image = header.inode;
       process.wants_code = true;
+      process.must_read |= header.other != 0;
       return;
     case CULPRIT_BPF_MAPPED:
-      process.image->told.add(event.words, header.inode, event.name);
-      return;
+      return on_mapped(process, event);
     case CULPRIT_BPF_STACK:
       stack_of(process, event);
       return;
@@ -121,6 +121,15 @@ void BpfDecoder::on_executed(BpfProcess& process, const BpfEvent& event) {
   std::string_view path = event.name.substr(0, event.name.size() - arguments);
   processes_.executed(process, static_cast<Time>(event.header.time), event.header.tid, event.header.inode, event.words,
                       path, event.name.substr(path.size()));
+}
+
+void BpfDecoder::on_mapped(BpfProcess& process, const BpfEvent& event) {
+  if (event.header.other == 0) {
+    process.told.add(event.words, event.header.inode, event.name);
+  } else if (event.words.size() >= 2) {
+    process.told.remove(event.words[0], event.words[1]);
+  }
+  process.map.reset();
 }
 
 void BpfDecoder::on_entry(BpfProcess& process, const BpfEvent& event) {
@@ -156,7 +165,9 @@ void BpfDecoder::on_table(BpfProcess& process, const BpfEvent& event) {
 
 StackId BpfDecoder::stack_of(BpfProcess& process, const BpfEvent& event) {
   if (!event.frames.empty())
-    return stacks_.define(event.header.stack, event.frames, event.has(CULPRIT_BPF_TRUNCATED), process.book->code).id;
+    return stacks_
+        .define(event.header.stack, event.frames, event.has(CULPRIT_BPF_TRUNCATED), *processes_.map_of(process))
+        .id;
   const BpfStacks::Stack* known = event.header.stack != 0 ? stacks_.find(event.header.stack) : nullptr;
   return known != nullptr ? known->id : StackId::none;
 }
@@ -223,7 +234,7 @@ void BpfDecoder::on_handle(BpfProcess& process, const BpfEvent& event) {
   if (event.has(CULPRIT_BPF_TRUNCATED)) losses_.add(LossKind::stack_truncated, 1, process.book->id);
   settle(result, header.table, event.has(CULPRIT_BPF_WAS_OPEN));
   if (event.has(CULPRIT_BPF_STACK_COPIED)) {
-    copied_.push_back({result, event.copy, header.pid, process.image, monotonic_now() + copied_wait});
+    copied_.push_back({result, event.copy, processes_.map_of(process), monotonic_now() + copied_wait});
     return;
   }
   if (result.stack == StackId::none) losses_.add(LossKind::stack_missing, 1, process.book->id);
@@ -252,10 +263,7 @@ void BpfDecoder::release(Time now) {
 void BpfDecoder::release_copied(Time now) {
   while (!copied_.empty()) {
     Copied& first = copied_.front();
-    BpfProcess* process = processes_.find(first.pid);
-    bool will_be_known = process != nullptr && process->image == first.image && process->wants_code;
     bool is_late = first.until <= now || copied_.size() > copied_limit;
-    if (will_be_known && !is_late) return;
     auto stack = unwind(first, is_late);
     if (!stack) return;
     first.event.stack = *stack;
@@ -266,8 +274,8 @@ void BpfDecoder::release_copied(Time now) {
 }
 
 std::optional<StackId> BpfDecoder::unwind(const Copied& copied, bool is_late) {
-  const CodeMap* map = copied.image->map.get();
-  if (map == nullptr || copied.copy.bytes.empty()) return StackId::none;
+  if (copied.copy.bytes.empty()) return StackId::none;
+  const CodeMap* map = copied.code.get();
   bool is_building = false;
   CodeLookup lookup = [&](uint64_t pc) -> std::optional<UnwindCode> {
     const MappedCode* code = map->find(pc, map->generation());

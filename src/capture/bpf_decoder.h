@@ -47,11 +47,11 @@ class BpfDecoder {
   struct Copied {
     HandleEvent event;
     StackCopy copy;
-    uint32_t pid;
-    std::shared_ptr<const BpfImage> image;
+    std::shared_ptr<const CodeMap> code;  // as it was then
     Time until;
   };
 
+  void on_mapped(BpfProcess& process, const BpfEvent& event);
   void on_handle(BpfProcess& process, const BpfEvent& event);
   HandleEvent describe(BpfProcess& process, const BpfEvent& event);
   void describe_new(HandleEvent& result, const BpfEvent& event);

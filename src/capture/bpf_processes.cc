@@ -53,16 +53,17 @@ void BpfProcesses::forked(BpfProcess& parent, uint32_t pid, uint64_t life, Time 
   BpfProcess& process = add(*child, life);
   if (shares_table) process.table = parent.table;
   process.code.key = code_key;
-  *process.image = *parent.image;
+  process.told = parent.told;
+  process.map = parent.map;
   if (code_key != 0) process.wants_code = !code_.inherit(process.code);
 }
 
 void BpfProcesses::executed(BpfProcess& process, Time time, uint32_t tid, uint64_t code_key,
                             std::span<const uint64_t> auxiliary_vector, std::string_view path,
                             std::string_view arguments) {
-  settle_image(process);
-  process.image = std::make_shared<BpfImage>();
-  process.image->told.begin(auxiliary_vector);
+  process.told.begin(auxiliary_vector);
+  process.map.reset();
+  process.must_read = false;
   process.book->exec_tid = tid;
   process.book->code = CodeMap();
   book_.executed(*process.book, time);
@@ -87,7 +88,6 @@ void BpfProcesses::forget_code(BpfProcess& process) {
 }
 
 void BpfProcesses::ended(BpfProcess& process, Time time, int wait_status) {
-  settle_image(process);
   process.book->wait_status = wait_status;
   book_.ended(*process.book, time);
   forget_code(process);
@@ -133,38 +133,35 @@ bool BpfProcesses::owns_table(BpfProcess& process, uint64_t table, uint32_t tid)
   return is_main;
 }
 
-void BpfProcesses::settle_image(BpfProcess& process) {
-  if (process.image->map != nullptr && !process.wants_code) return;
-  WatchedProcess& book = *process.book;
-  std::vector<MapsEntry> entries = process.image->told.entries(book.pid, files_);
-  if (entries.empty()) return;
-  book.code.set(book.pid, entries, book.code.generation() + 1, files_);
-  process.image->map = std::make_shared<const CodeMap>(book.code);
+bool BpfProcesses::read_mappings(BpfProcess& process) {
+  auto text = read_whole_file(fmt::format("/proc/{}/maps", process.book->pid));
+  if (!text || text->empty()) return false;
+  process.told.begin(parse_maps(*text));
+  process.map.reset();
+  process.must_read = false;
+  process.book->maps_read = monotonic_now();
+  return true;
 }
 
-bool BpfProcesses::read_mappings(BpfProcess& process) {
+std::shared_ptr<const CodeMap> BpfProcesses::map_of(BpfProcess& process) {
+  if (process.must_read) read_mappings(process);
+  if (process.map) return process.map;
   WatchedProcess& book = *process.book;
-  auto text = read_whole_file(fmt::format("/proc/{}/maps", book.pid));
-  if (!text || text->empty()) {
-    settle_image(process);
-    return false;
-  }
-  book.maps_read = monotonic_now();
-  book.code.read(book.pid, *text, book.code.generation() + 1, files_);
-  process.image->map = std::make_shared<const CodeMap>(book.code);
-  return true;
+  std::vector<MapsEntry> entries = process.told.entries(book.pid, files_);
+  // A program that cannot be found by the path it was told by, in another mount namespace.
+  bool is_whole = std::ranges::any_of(entries, [](const MapsEntry& entry) { return entry.path != "[vdso]"; });
+  if (!is_whole && read_mappings(process)) entries = process.told.entries(book.pid, files_);
+  book.code.set(book.pid, entries, book.code.generation() + 1, files_);
+  process.map = std::make_shared<const CodeMap>(book.code);
+  return process.map;
 }
 
 void BpfProcesses::publish_code(bool placed) {
   for (auto& [pid, process] : by_pid_) {
     bool is_due = process->wants_code || (placed && process->waits_for_tables);
     if (!is_due) continue;
-    if (process->wants_code && !read_mappings(*process)) {
-      process->wants_code = false;  // it is gone, or going
-      continue;
-    }
     process->wants_code = false;
-    process->waits_for_tables = !code_.publish(process->code, process->book->code);
+    process->waits_for_tables = !code_.publish(process->code, *map_of(*process));
   }
 }
 

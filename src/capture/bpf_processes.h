@@ -14,12 +14,6 @@
 
 namespace culprit {
 
-// A program image: what is known of its code, also after its end.
-struct BpfImage {
-  ToldCode told;
-  std::shared_ptr<const CodeMap> map;  // null: not known yet
-};
-
 struct BpfProcess {
   WatchedProcess* book = nullptr;
   uint64_t life = 0;  // the kernel's start time; 0: not known yet
@@ -28,10 +22,12 @@ struct BpfProcess {
   std::unordered_set<uint64_t> foreign_tables;  // of single threads
   std::unordered_set<uint32_t> threads;         // whose names were told
   std::map<int64_t, SnapshotEntry> entries;     // of the table that is being told, by value
-  std::shared_ptr<BpfImage> image = std::make_shared<BpfImage>();
-  bool wants_code = false;        // its mappings are to be read
-  bool seemed_ended = false;      // at the last look; its end may still be on its way
-  bool waits_for_tables = false;  // published without some that are being built
+  ToldCode told;
+  std::shared_ptr<const CodeMap> map;  // of what was told so far; null: changed since
+  bool must_read = false;              // only /proc tells its mappings
+  bool wants_code = false;             // its mappings are to be read
+  bool seemed_ended = false;           // at the last look; its end may still be on its way
+  bool waits_for_tables = false;       // published without some that are being built
 };
 
 class BpfProcesses {
@@ -66,8 +62,9 @@ class BpfProcesses {
   // Whether the table is the process's, and not a thread's own.
   bool owns_table(BpfProcess& process, uint64_t table, uint32_t tid);
 
-  bool read_mappings(BpfProcess& process);
-  // Reads and publishes the code of those that want it, and of those that wait for tables if some were `placed`.
+  // Where the code of the process is, as of the events taken so far. Never null.
+  std::shared_ptr<const CodeMap> map_of(BpfProcess& process);
+  // Publishes the code of those that want it, and of those that wait for tables if some were `placed`.
   void publish_code(bool placed);
   void end_of_round() { code_.end_of_round(); }
 
@@ -76,8 +73,7 @@ class BpfProcesses {
   uint64_t left_out() const { return code_.left_out(); }
 
  private:
-  // What can be known of an image that ends.
-  void settle_image(BpfProcess& process);
+  bool read_mappings(BpfProcess& process);
   BpfProcess& add(WatchedProcess& process, uint64_t life);
   void forget_code(BpfProcess& process);
 

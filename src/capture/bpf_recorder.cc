@@ -56,7 +56,7 @@ class BpfRecorder final : public LiveRecorder {
     for (uint32_t pid : running) {
       BpfProcess& process = processes_.found_running(pid, monotonic_now());
       snapshot(process, SnapshotReason::start);
-      for (const MappedCode& code : process.book->code.newest()) {
+      for (const MappedCode& code : processes_.map_of(process)->newest()) {
         if (code.file != nullptr) unwind_tables_.of(*code.file);
       }
     }
@@ -185,7 +185,7 @@ class BpfRecorder final : public LiveRecorder {
 
   // Questions of the kernel side were lost: every process's code is read again.
   void ask_again() {
-    for (auto& [pid, process] : processes_.all()) process->wants_code = process->code.key != 0;
+    for (auto& [pid, process] : processes_.all()) process->must_read = process->wants_code = process->code.key != 0;
   }
 
   RaisedPriority priority_;

@@ -68,8 +68,39 @@ void ToldCode::add(std::span<const uint64_t> words, uint64_t inode, std::string_
     return;
   }
   if (entry.start >= entry.end) return;
-  std::erase_if(mapped_, [&](const auto& old) { return old.second.start < entry.end && entry.start < old.second.end; });
+  remove(entry.start, entry.end);
   mapped_[entry.start] = std::move(entry);
+}
+
+void ToldCode::begin(const std::vector<MapsEntry>& maps) {
+  *this = ToldCode();
+  for (const MapsEntry& entry : maps) {
+    if (entry.is_executable && entry.start < entry.end) mapped_[entry.start] = entry;
+  }
+}
+
+void ToldCode::remove(uint64_t start, uint64_t end) {
+  auto entry = mapped_.upper_bound(start);
+  if (entry != mapped_.begin()) --entry;
+  while (entry != mapped_.end() && entry->second.start < end) {
+    MapsEntry old = entry->second;
+    if (old.end <= start) {
+      ++entry;
+      continue;
+    }
+    entry = mapped_.erase(entry);
+    if (old.start < start) {
+      MapsEntry before = old;
+      before.end = start;
+      mapped_[before.start] = before;
+    }
+    if (old.end > end) {
+      MapsEntry after = old;
+      after.offset += end - old.start;
+      after.start = end;
+      mapped_[after.start] = after;
+    }
+  }
 }
 
 void ToldCode::add_segments(std::vector<MapsEntry>& entries, const MapsEntry& file, const ModuleFile& module,

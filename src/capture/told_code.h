@@ -20,8 +20,11 @@ class ToldCode {
  public:
   // A new image begins: its auxiliary vector (pairs of kind and value).
   void begin(std::span<const uint64_t> auxiliary_vector);
+  // As /proc/PID/maps has it now.
+  void begin(const std::vector<MapsEntry>& maps);
   // CULPRIT_BPF_MAPPED: its words, inode, and components of the path.
   void add(std::span<const uint64_t> words, uint64_t inode, std::string_view components);
+  void remove(uint64_t start, uint64_t end);
 
   // As /proc/PID/maps would list the code; without what cannot be told.
   std::vector<MapsEntry> entries(uint32_t pid, ModuleFiles& files) const;

@@ -31,10 +31,10 @@ enum culprit_bpf_kind {
   CULPRIT_BPF_TABLE,      /* words of the open bitmap: value: first number; other: 1 last chunk; extra: enum culprit_bpf_why */
   CULPRIT_BPF_ENTRY,      /* of the table that the next TABLE tells: value, inode, mode, extra: magic number of its file
                              system, other: number of links; name as for MAPPED */
-  CULPRIT_BPF_WANTS_CODE, /* the process's code is not known, or has changed: read /proc/PID/maps. extra: the key for
-                             codes, inode: culprit_bpf_code.image */
+  CULPRIT_BPF_WANTS_CODE, /* the process's code is not known, or has changed. extra: the key for codes, inode:
+                             culprit_bpf_code.image, other: 1 only /proc/PID/maps tells how */
   CULPRIT_BPF_MAPPED,     /* code: words: start, end, offset in the file, device; inode; name: the path, innermost component
-                             first, each with a NUL. The program itself: start 0 */
+                             first, each with a NUL. The program itself: start 0; code that is gone: other 1 */
   CULPRIT_BPF_STACK,      /* only the stack, for io_uring requests which complete later */
 };
 
