@@ -25,6 +25,11 @@ constexpr OptionRow no_source_option{"--no-source", "", ValueKind::none, "", "no
 constexpr OptionRow wrappers_option{"--wrappers", "", ValueKind::none, "",
                                     "wrap libc's functions instead of patching its system calls (sees less)"};
 
+constexpr OptionRow run_via_option{
+    "--via", "", ValueKind::text, "agent|bpf",
+    "who watches: the agent inside (the default), or the kernel (root), which sees every way "
+    "to make a handle and touches nothing"};
+
 constexpr OptionRow by_option{
     "--by", "", ValueKind::text, "LIST",
     "a tree of groups: any of closing, owning, program, type, creating, stack, how, object, name, "
@@ -58,8 +63,9 @@ constexpr OptionRow diff_to_option{"--to", "", ValueKind::text, "TIME|MARK", "th
 constexpr OptionRow diff_all_option{"--all", "", ValueKind::none, "", "of two recordings, also what did not change"};
 constexpr OptionRow diff_top_option{"--top", "", ValueKind::count, "N", "show the N groups that changed most"};
 
-constexpr OptionRow run_options[] = {output_option, json_option, report_option, fail_option,      suppressions_option,
-                                     after_option,  top_option,  all_option,    no_source_option, wrappers_option};
+constexpr OptionRow run_options[] = {output_option,       json_option,     report_option, fail_option,
+                                     suppressions_option, after_option,    top_option,    all_option,
+                                     no_source_option,    wrappers_option, run_via_option};
 constexpr OptionRow handles_options[] = {
     json_option,    csv_option,         report_option,    fail_option,      suppressions_option, after_option,
     top_option,     handles_all_option, no_source_option, by_option,        depth_option,        outstanding_option,
@@ -89,17 +95,17 @@ constexpr std::string_view handles_details =
     "so\n"
     "unless something else is asked for.\n"
     "\n"
-    "  culprit handles x.culprit --by owning,type,function --stack curl --min-age 10s\n"
-    "  culprit handles x.culprit --over-time --by process\n"
-    "  culprit handles x.culprit --value 7 --process server";
+    "    culprit handles x.culprit --by owning,type,function --stack curl --min-age 10s\n"
+    "    culprit handles x.culprit --over-time --by process\n"
+    "    culprit handles x.culprit --value 7 --process server";
 constexpr std::string_view diff_details =
     "Of one recording: what was opened since a moment and not closed, what came and went in between, and what became "
     "of\n"
     "older handles. Of two: which stacks have more or fewer handles outstanding. Programs may be different builds at\n"
     "different addresses: stacks are compared by build id and offset, or else by the names of functions.\n"
     "\n"
-    "  culprit diff x.culprit --from 10s --to 60s\n"
-    "  culprit diff monday.culprit tuesday.culprit";
+    "    culprit diff x.culprit --from 10s --to 60s\n"
+    "    culprit diff monday.culprit tuesday.culprit";
 constexpr std::string_view doctor_details =
     "Looks at the agent, the C library, permissions, the clock, limits and symbol sources of this machine, and tells "
     "for\n"

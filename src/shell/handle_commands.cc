@@ -8,6 +8,7 @@
 #include <csignal>
 #include <memory>
 
+#include "capture/ladder.h"
 #include "capture/recorder.h"
 #include "shell/agent_location.h"
 #include "shell/handle_answer.h"
@@ -58,23 +59,37 @@ Arguments with_default_groups(Arguments arguments) {
   return arguments;
 }
 
+Result<RunRequest> run_request(const Arguments& arguments) {
+  RunRequest request;
+  request.command = arguments.operands;
+  if (arguments.has("--via")) {
+    auto via = via_named(arguments.text("--via"));
+    if (!via) return tl::unexpected<Error>(std::move(via).error());
+    request.via = *via;
+  }
+  if (request.via == Via::bpf) return request;
+  auto agent = find_agent_library();
+  if (!agent) return tl::unexpected<Error>(std::move(agent).error());
+  auto wrappers = find_agent_library(AgentKind::wrapping);
+  request.wrap = arguments.has("--wrappers");
+  if (!wrappers && request.wrap) return tl::unexpected<Error>(std::move(wrappers).error());
+  request.agent_library = *agent;
+  request.wrappers_library = wrappers.value_or("");
+  return request;
+}
+
 }  // namespace
 
 Ending run_run(const Arguments& arguments, const Streams& streams) {
   auto wishes = parse_report_wishes(arguments);
   if (!wishes) return complain(streams, wishes.error());
-  auto agent = find_agent_library();
-  if (!agent) return complain(streams, agent.error());
-
-  auto wrappers = find_agent_library(AgentKind::wrapping);
-  if (!wrappers && arguments.has("--wrappers")) return complain(streams, wrappers.error());
-
-  RunRequest request{arguments.operands, *agent, wrappers.value_or(""), arguments.has("--wrappers")};
+  auto request = run_request(arguments);
+  if (!request) return complain(streams, request.error());
   TraceTables tables;
   std::string kept = arguments.text("--output");
-  auto writer = create_recording(kept, tables, describe_run(request));
+  auto writer = create_recording(kept, tables, describe_run(*request));
   if (!writer) return complain(streams, writer.error());
-  auto outcome = record_run(request, tables, **writer, [&] { (*writer)->flush(); });
+  auto outcome = record_run(*request, tables, **writer, [&] { (*writer)->flush(); });
   // From here on nobody else inherits our dispositions: a reader of the report that has gone away must not change how
   // we end.
   std::signal(SIGPIPE, SIG_IGN);
