@@ -155,7 +155,8 @@ TEST_F(EveryWay, ThroughLibcHasItsFunctionOnTheCreatingStack) {
   }
 }
 
-TEST_F(EveryWay, OutsideOfLibcIsOfUnknownOriginAndCounted) {
+TEST_F(EveryWay, OutsideOfLibcIsOfUnknownOriginToTheAgentAndCounted) {
+  if (back_end() != "agent") GTEST_SKIP() << "is about the agent";
   uint64_t unseen = 0;
   for (const auto& [value, origin] : truth_.origins) {
     if (origin.libc || !open_.contains(value)) continue;
@@ -164,6 +165,17 @@ TEST_F(EveryWay, OutsideOfLibcIsOfUnknownOriginAndCounted) {
   }
   EXPECT_EQ(loss(watched_.report, "unknown_origin"), unseen);
   EXPECT_FALSE(watched_.report.at("exact").get<bool>());
+}
+
+TEST_F(EveryWay, IsSeenByTheKernelWhoeverMakesTheCall) {
+  if (back_end() != "bpf") GTEST_SKIP() << "is about bpf";
+  for (const auto& [value, origin] : truth_.origins) {
+    if (origin.libc || !open_.contains(value)) continue;
+    EXPECT_NE(open_.at(value).at("how_created"), "unknown_origin") << origin.way << " made " << value;
+    EXPECT_TRUE(leads_to_way(creating_stack(watched_.report, open_.at(value)), origin.way)) << origin.way;
+  }
+  EXPECT_EQ(loss(watched_.report, "unknown_origin"), 0u);
+  EXPECT_TRUE(watched_.report.at("exact").get<bool>());
 }
 
 TEST_F(EveryWay, InsideOfLibcIsSeenThoughNobodyCalledOpen) {

@@ -230,6 +230,21 @@ std::string back_end() {
   return chosen != nullptr ? chosen : "agent";
 }
 
+namespace {
+
+// Where the back end that is tested cannot work (no root, no BPF), all tests of it are skipped, with culprit's reason.
+class BackEndWorks : public ::testing::Environment {
+ public:
+  void SetUp() override {
+    if (back_end() == "agent") return;
+    Ran ran = run({culprit_path(), "run", "--via", back_end(), "--", "true"});
+    if (ran.ending() != "exit 0") GTEST_SKIP() << back_end() << " does not work here: " << ran.err;
+  }
+};
+const auto* const back_end_works = ::testing::AddGlobalTestEnvironment(new BackEndWorks);
+
+}  // namespace
+
 Words under_culprit(const Words& options, const Words& command) {
   Words words{culprit_path(), "run"};
   if (back_end() != "agent") words.insert(words.end(), {"--via", back_end()});
