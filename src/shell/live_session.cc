@@ -1,0 +1,160 @@
+#include "shell/live_session.h"
+
+#include <fmt/core.h>
+#include <pthread.h>
+#include <signal.h>
+#include <sys/utsname.h>
+#include <time.h>
+
+#include "capture/tsc_clock.h"
+
+namespace culprit {
+namespace {
+
+using std::chrono::microseconds;
+constexpr microseconds shortest_sleep{500}, longest_sleep{20'000};
+constexpr Time flush_interval = 1'000'000'000;
+constexpr auto answer_interval = std::chrono::milliseconds(50);
+// What was found by comparing waits that long in a recorder for a better account.
+constexpr auto settling = std::chrono::milliseconds(60);
+
+TraceInfo describe(const LiveRequest& request) {
+  TraceInfo info;
+  utsname machine{};
+  uname(&machine);
+  timespec wall{};
+  clock_gettime(CLOCK_REALTIME, &wall);
+  info.recorded_by = fmt::format("culprit 0.1.0, {}", name_of(request.via));
+  info.command = request.what;
+  info.machine = fmt::format("{}, {} {} {}", machine.nodename, machine.sysname, machine.release, machine.machine);
+  info.started = monotonic_now();
+  info.wall_clock_ns = wall.tv_sec * 1'000'000'000 + wall.tv_nsec;
+  return info;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<LiveSession>> LiveSession::start(LiveRequest request) {
+  std::unique_ptr<LiveSession> session(new LiveSession(std::move(request)));
+  std::promise<Result<void>> begun;
+  auto answer = begun.get_future();
+  sigset_t all, before;
+  sigfillset(&all);
+  pthread_sigmask(SIG_SETMASK, &all, &before);  // signals are for the thread that knows about them
+  session->thread_ = std::thread([&session = *session, &begun] { session.work(begun); });
+  pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  CULPRIT_TRY(answer.get());
+  return session;
+}
+
+LiveSession::~LiveSession() {
+  {
+    std::lock_guard lock(mutex_);
+    stop_ = true;
+  }
+  if (thread_.joinable()) thread_.join();
+}
+
+Result<void> LiveSession::begin() {
+  info_ = describe(request_);
+  auto writer = request_.output.empty() ? TraceWriter::create_temporary(tables_, info_)
+                                        : TraceWriter::create(request_.output, tables_, info_);
+  if (!writer) return tl::unexpected<Error>(std::move(writer).error());
+  writer_ = std::move(*writer);
+  auto recording = start_live_recorder(request_.watch, request_.via, request_.libraries, tables_, *writer_);
+  if (!recording) return tl::unexpected<Error>(std::move(recording).error());
+  recorder_ = std::move(recording->recorder);
+  refused_ = std::move(recording->refused);
+  back_end_ = recorder_->name();
+  info_.recorded_by = fmt::format("culprit 0.1.0, {}", back_end_);
+  return {};
+}
+
+void LiveSession::work(std::promise<Result<void>>& begun) {
+  auto result = begin();
+  bool has_begun = result.has_value();
+  begun.set_value(std::move(result));  // `begun` is gone from here on
+  if (!has_begun) return;
+  Time next_flush = monotonic_now() + flush_interval;
+  microseconds pause = shortest_sleep;
+  std::unique_lock lock(mutex_);
+  while (!stop_) {
+    bool did_something = recorder_->round();
+    last_status_ = recorder_->status();
+    has_targets_ = recorder_->has_targets();
+    rounds_++;
+    round_done_.notify_all();
+    if (monotonic_now() >= next_flush) {
+      next_flush = monotonic_now() + flush_interval;
+      recorder_->hand_on_losses();
+      writer_->flush();
+    }
+    pause = did_something ? shortest_sleep : std::min(pause * 2, longest_sleep);
+    lock.unlock();
+    recorder_->sleep(pause);
+    lock.lock();
+  }
+  recorder_->finish();
+  last_status_ = recorder_->status();
+  recorder_.reset();
+  has_targets_ = false;
+  is_over_ = true;
+  round_done_.notify_all();
+}
+
+void LiveSession::mark(const std::string& name) {
+  std::lock_guard lock(mutex_);
+  writer_->on_mark({monotonic_now(), name});
+}
+
+Result<std::unique_ptr<Trace>> LiveSession::so_far() {
+  std::unique_lock lock(mutex_);
+  recorder_->take_snapshots(SnapshotReason::on_demand);
+  // What was under way when we looked is told by now.
+  lock.unlock();
+  std::this_thread::sleep_for(settling);
+  lock.lock();
+  uint64_t seen = rounds_;
+  round_done_.wait(lock, [&] { return rounds_ > seen + 1 || is_over_; });
+  if (recorder_) recorder_->hand_on_losses();
+  writer_->flush();
+  return writer_->reopen();
+}
+
+RecorderStatus LiveSession::status() {
+  std::lock_guard lock(mutex_);
+  return last_status_;
+}
+
+uint64_t LiveSession::bytes_written() {
+  std::lock_guard lock(mutex_);
+  return writer_->bytes_written();
+}
+
+bool LiveSession::has_targets() {
+  std::lock_guard lock(mutex_);
+  return has_targets_;
+}
+
+bool LiveSession::wait(const std::function<bool()>& goes_on) {
+  while (goes_on()) {
+    std::unique_lock lock(mutex_);
+    if (!has_targets_) return false;
+    round_done_.wait_for(lock, answer_interval);
+  }
+  return true;
+}
+
+Result<void> LiveSession::finish() {
+  {
+    std::lock_guard lock(mutex_);
+    stop_ = true;
+  }
+  thread_.join();
+  info_.ended = monotonic_now();
+  return writer_->finish(info_);
+}
+
+Result<std::unique_ptr<Trace>> LiveSession::finished() { return writer_->reopen(); }
+
+}  // namespace culprit

@@ -1,0 +1,76 @@
+// A live recording at work: a back end on a thread of its own, driven into a recording, which can be asked while it
+// grows.
+#pragma once
+
+#include <condition_variable>
+#include <functional>
+#include <future>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "base/result.h"
+#include "capture/ladder.h"
+#include "model/trace.h"
+#include "trace/trace_writer.h"
+
+namespace culprit {
+
+struct LiveRequest {
+  WatchRequest watch;
+  Via via = Via::best;
+  AgentLibraries libraries;
+  std::string what;    // for the recording's header: "pid 1234 (server)"
+  std::string output;  // keep the recording there; empty: it is temporary
+};
+
+// Thread-safe: all calls may come from any one other thread.
+class LiveSession {
+ public:
+  // Returns when recording has begun. Errors as of start_live_recorder, and those of creating the recording.
+  static Result<std::unique_ptr<LiveSession>> start(LiveRequest request);
+  // Lets the processes go if finish() was not called. A recording that is kept stays as .partial.
+  ~LiveSession();
+
+  std::string back_end() const { return back_end_; }                    // "bpf"
+  const std::vector<std::string>& refused() const { return refused_; }  // why not a better one
+
+  void mark(const std::string& name);
+  // Everything up to now, checked against the handle tables as they are now.
+  Result<std::unique_ptr<Trace>> so_far();
+  RecorderStatus status();
+  uint64_t bytes_written();
+
+  // Blocks until `goes_on` says no (asked a few times a second), or nothing is left to record. False: the latter.
+  bool wait(const std::function<bool()>& goes_on);
+  bool has_targets();
+
+  // Lets the processes go and completes the recording. Nothing but finished() and status() may be called afterwards.
+  Result<void> finish();
+  // The whole recording, after finish() (also after one that failed).
+  Result<std::unique_ptr<Trace>> finished();
+
+ private:
+  explicit LiveSession(LiveRequest request) : request_(std::move(request)) {}
+  Result<void> begin();
+  void work(std::promise<Result<void>>& begun);
+
+  LiveRequest request_;
+  std::string back_end_;
+  std::vector<std::string> refused_;
+  TraceTables tables_;
+  TraceInfo info_;
+  std::unique_ptr<TraceWriter> writer_;
+
+  std::mutex mutex_;  // guards all above and below
+  std::condition_variable round_done_;
+  std::unique_ptr<LiveRecorder> recorder_;  // lives and dies on the thread
+  RecorderStatus last_status_;
+  uint64_t rounds_ = 0;
+  bool stop_ = false, has_targets_ = true, is_over_ = false;
+  std::thread thread_;
+};
+
+}  // namespace culprit
