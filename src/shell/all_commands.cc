@@ -1,4 +1,5 @@
 // Every command. To add one: a row here and a function beside the others of its subject.
+#include "shell/attach_command.h"
 #include "shell/command.h"
 #include "shell/diff_command.h"
 #include "shell/doctor.h"
@@ -63,6 +64,16 @@ constexpr OptionRow diff_to_option{"--to", "", ValueKind::text, "TIME|MARK", "th
 constexpr OptionRow diff_all_option{"--all", "", ValueKind::none, "", "of two recordings, also what did not change"};
 constexpr OptionRow diff_top_option{"--top", "", ValueKind::count, "N", "show the N groups that changed most"};
 
+constexpr OptionRow live_via_option{
+    "--via", "", ValueKind::text, "bpf|agent|ptrace",
+    "who watches: the kernel (root; touches nothing), an agent put inside, or a tracer; by itself the best that works"};
+constexpr OptionRow for_option{"--for", "", ValueKind::duration, "DURATION",
+                               "of a process: record it that long, then answer (Ctrl-C ends it earlier)"};
+constexpr OptionRow until_enter_option{"--until-enter", "", ValueKind::none, "",
+                                       "of a process: record it until Enter is pressed, then answer"};
+constexpr OptionRow command_option{"--command", "-c", ValueKind::text, "COMMANDS",
+                                   "these commands, separated by semicolons, instead of asking for some"};
+
 constexpr OptionRow run_options[] = {output_option,       json_option,     report_option, fail_option,
                                      suppressions_option, after_option,    top_option,    all_option,
                                      no_source_option,    wrappers_option, run_via_option};
@@ -106,6 +117,17 @@ constexpr std::string_view diff_details =
     "\n"
     "    culprit diff x.culprit --from 10s --to 60s\n"
     "    culprit diff monday.culprit tuesday.culprit";
+constexpr std::string_view attach_details =
+    "Records the handles of a process that runs, from now on, and asks for commands: mark remembers a moment, diff "
+    "tells "
+    "what\n"
+    "was opened since and is still open, handles asks all that `culprit handles` does, detach lets the process go as "
+    "it "
+    "was.\n"
+    "WinDbg's !htrace -snapshot, -diff and -disable do the same. Handles from before are listed as existing.\n"
+    "\n"
+    "    culprit attach 1234\n"
+    "    culprit attach server -c 'mark; sleep 10s; diff'";
 constexpr std::string_view doctor_details =
     "Looks at the agent, the C library, permissions, the clock, limits and symbol sources of this machine, and tells "
     "for\n"
@@ -115,8 +137,10 @@ constexpr std::string_view completion_details = "To use it now: source <(culprit
 constexpr Command commands[] = {
     {"run", "[options] -- COMMAND [ARGUMENT…]", "run a program and report the handles it leaks", run_details,
      run_options, Operands::program, run_run},
-    {"handles", "[options] RECORDING", "the same report, from a recording", handles_details, handles_options,
-     Operands::one, run_handles},
+    {"handles", "[options] RECORDING|PID", "the same report, from a recording or of a process that runs",
+     handles_details, handles_options, Operands::one, run_handles},
+    {"attach", "[options] PID|NAME", "watch the handles of a process that runs, and ask about them", attach_details,
+     attach_options, Operands::one, run_attach},
     {"diff", "[options] RECORDING [RECORDING]", "what has changed between two moments, or two recordings", diff_details,
      diff_options, Operands::one_or_two, run_diff},
     {"doctor", "[--json]", "what works on this machine, what does not, and what to do about it", doctor_details,

@@ -13,6 +13,8 @@
 #include "shell/agent_location.h"
 #include "shell/handle_answer.h"
 #include "shell/handle_question.h"
+#include "shell/live_handles.h"
+#include "shell/live_target.h"
 #include "shell/recording_target.h"
 #include "trace/trace_writer.h"
 
@@ -106,6 +108,12 @@ Ending run_run(const Arguments& arguments, const Streams& streams) {
 
 Ending run_handles(const Arguments& arguments, const Streams& streams) {
   const std::string& target = arguments.operands.front();
+  if (arguments.has("--for") || arguments.has("--until-enter")) {
+    auto pid = process_target(target);
+    if (!pid) return complain(streams, pid.error());
+    if (!*pid) return complain(streams, fmt::format("there is no process {}", printable(target)));
+    return run_live_handles(**pid, arguments, streams);
+  }
   auto question = parse_handle_question(arguments);
   if (!question) return complain(streams, question.error());
   auto trace = open_recording_target(target);

@@ -1,0 +1,85 @@
+#include "shell/words.h"
+
+#include <fmt/core.h>
+
+#include "shell/values.h"
+
+namespace culprit {
+namespace {
+
+bool takes(const Command& command, size_t operands) {
+  switch (command.operands) {
+    case Operands::none:
+      return operands == 0;
+    case Operands::at_most_one:
+    case Operands::one:
+      return operands <= 1;
+    case Operands::one_or_two:
+      return operands <= 2;
+    default:
+      return true;
+  }
+}
+
+}  // namespace
+
+std::vector<std::string> split_words(std::string_view line) {
+  std::vector<std::string> words;
+  bool is_in_word = false;
+  char quote = 0;
+  for (char c : line) {
+    if (quote != 0 ? c == quote : c == '\'' || c == '"') {
+      quote = quote != 0 ? 0 : c;
+      if (!is_in_word) words.emplace_back();
+      is_in_word = true;
+    } else if (quote == 0 && (c == ' ' || c == '\t' || c == '\r')) {
+      is_in_word = false;
+    } else {
+      if (!is_in_word) words.emplace_back();
+      is_in_word = true;
+      words.back() += c;
+    }
+  }
+  return words;
+}
+
+std::vector<std::string> split_commands(std::string_view line) {
+  std::vector<std::string> commands(1);
+  char quote = 0;
+  for (char c : line) {
+    if (quote == 0 && c == ';') {
+      commands.emplace_back();
+      continue;
+    }
+    if (quote != 0 ? c == quote : c == '\'' || c == '"') quote = quote != 0 ? 0 : c;
+    commands.back() += c;
+  }
+  return commands;
+}
+
+Result<Arguments> parse_words(const Command& command, const std::vector<std::string>& words) {
+  Arguments arguments;
+  for (size_t i = 0; i < words.size(); i++) {
+    const std::string& word = words[i];
+    if (word.size() < 2 || word[0] != '-') {
+      arguments.operands.push_back(word);
+      continue;
+    }
+    size_t equals = word.starts_with("--") ? word.find('=') : std::string::npos;
+    const OptionRow* option = find_option(command, word.substr(0, equals));
+    if (option == nullptr) return fail(ErrorKind::usage, fmt::format("{} has no option {}", command.name, word));
+    std::string value;
+    if (option->kind != ValueKind::none) {
+      if (equals == std::string::npos && i + 1 >= words.size())
+        return fail(ErrorKind::usage, fmt::format("{} needs {}", option->name, option->value));
+      value = equals != std::string::npos ? word.substr(equals + 1) : words[++i];
+      CULPRIT_TRY(check_value(*option, value));
+    }
+    arguments.options[std::string(option->name)] = value;
+  }
+  if (!takes(command, arguments.operands.size()))
+    return fail(ErrorKind::usage, fmt::format("{} takes no '{}'", command.name, arguments.operands.back()));
+  return arguments;
+}
+
+}  // namespace culprit
