@@ -78,10 +78,12 @@ constexpr OptionRow run_options[] = {output_option,       json_option,     repor
                                      suppressions_option, after_option,    top_option,    all_option,
                                      no_source_option,    wrappers_option, run_via_option};
 constexpr OptionRow handles_options[] = {
-    json_option,    csv_option,         report_option,    fail_option,      suppressions_option, after_option,
-    top_option,     handles_all_option, no_source_option, by_option,        depth_option,        outstanding_option,
-    process_option, type_option,        stack_option,     not_stack_option, min_age_option,      from_option,
-    to_option,      over_time_option,   value_option};
+    json_option,      csv_option,         report_option,      fail_option,      suppressions_option,
+    after_option,     top_option,         handles_all_option, no_source_option, by_option,
+    depth_option,     outstanding_option, process_option,     type_option,      stack_option,
+    not_stack_option, min_age_option,     from_option,        to_option,        over_time_option,
+    value_option,     for_option,         until_enter_option, live_via_option,  output_option};
+constexpr OptionRow attach_options[] = {live_via_option, output_option, command_option};
 constexpr OptionRow diff_options[] = {json_option,     csv_option,       report_option,    diff_top_option,
                                       diff_all_option, diff_from_option, diff_to_option,   process_option,
                                       type_option,     stack_option,     not_stack_option, min_age_option};

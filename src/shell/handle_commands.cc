@@ -8,6 +8,7 @@
 #include <csignal>
 #include <memory>
 
+#include "base/text.h"
 #include "capture/ladder.h"
 #include "capture/recorder.h"
 #include "shell/agent_location.h"
