@@ -2,6 +2,7 @@
 // of the process closed, and what /proc/PID/fd knew better.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <vector>
@@ -31,7 +32,8 @@ struct ProcessFacts {
 class HandleLifetimes final : public EventSink {
  public:
   // Both must outlive this.
-  HandleLifetimes(const TraceTables& tables, HandleLifeSink& lives) : tables_(tables), lives_(lives) {}
+  HandleLifetimes(const TraceTables& tables, HandleLifeSink& lives, const HandleBudget& budget = {})
+      : tables_(tables), lives_(lives), budget_(budget) {}
 
   void on_handle(const HandleEvent& event) override;
   void on_process(const ProcessEvent& event) override;
@@ -39,6 +41,16 @@ class HandleLifetimes final : public EventSink {
   void on_snapshot(const HandleSnapshot& snapshot) override;
   void on_mark(const Mark&) override {}
   void on_loss(const Loss&) override {}
+  // The state of things at the beginning of a window; before all events.
+  void on_carried(const CarriedTable& table) override;
+
+  // What on_carried of another one needs to go on from here, one table at a time. Moment: that of the last event.
+  void carry_out(Time as_of, const std::function<void(const CarriedTable&)>& send);
+  // Snapshots that end until then have been compared with the events before. What is returned is the latest end of those
+  // that have begun and end later; 0: there are none.
+  Time settled_until(Time time);
+  void drop_unsettled();
+  uint64_t refused() const { return budget_.refused; }  // events that found no room in the tables
 
   // The recording ends: hands on what is still open. Nothing may follow.
   void finish(Time end);
@@ -66,6 +78,8 @@ class HandleLifetimes final : public EventSink {
   // Far from overflow in all sums and differences; a damaged recording may hold anything.
   static bool sane(Time time) { return time >= 0 && time < Time{1} << 61; }
   HandleTable& table_of(ProcessId process, Time time);
+  void take_in(HandleTable& table, const CarriedHandle& handle);
+  CarriedTable carried_table(HandleTable& table, const std::vector<ProcessId>& processes, Time as_of);
   ProcessFacts& facts_of(ProcessId process);
   void opened(HandleTable& table, const HandleEvent& event);
   void displaced(HandleTable& table, Slot& slot, const HandleEvent& event);

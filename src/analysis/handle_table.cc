@@ -1,6 +1,14 @@
 #include "analysis/handle_table.h"
 
+#include <algorithm>
+
 namespace culprit {
+
+HandleBudget HandleBudget::of_bytes(size_t bytes) {
+  constexpr size_t page = sizeof(Slot) * 64, far_number = sizeof(Slot) + 64;
+  return {.pages = std::max<size_t>(bytes / 8 * 7 / page, 1),
+          .far_numbers = std::max<size_t>(bytes / 8 / far_number, 1)};
+}
 
 HandleTable::~HandleTable() {
   for (auto& page : pages_) budget_.pages += page ? 1 : 0;

@@ -28,6 +28,9 @@ struct HandleBudget {
   size_t pages = size_t{1} << 15;  // 2 M numbers in use
   size_t far_numbers = size_t{1} << 16;
   uint64_t refused = 0;  // events that found no room
+
+  // What fits into so much memory.
+  static HandleBudget of_bytes(size_t bytes);
 };
 
 // Numbers are small and dense on Linux: pages of slots, found by index. Others (HANDLEs, nonsense) go into a map.

@@ -23,10 +23,11 @@ struct CarriedHandle {
   StringId name = StringId::none;
   StringId call = StringId::none;
   StackId stack = StackId::none;
-  ProcessId creating = ProcessId::none;
+  ProcessId creating = ProcessId::none, owning = ProcessId::none;
   uint32_t tid = 0;
   HowCreated how = HowCreated::open;
   bool suspected = false;  // /proc had it, but that needs a second look
+  bool changed = false;    // some event named its number before, perhaps of an older handle
 
   bool operator==(const CarriedHandle&) const = default;
 };

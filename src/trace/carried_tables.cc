@@ -5,7 +5,8 @@ namespace culprit {
 namespace {
 
 enum TableFlag : uint8_t { has_baseline = 1, exec_pending = 2 };
-constexpr uint8_t how_mask = 0x07, suspected_flag = 0x08, inherited_flag = 0x10;  // inherited: `made` follows
+// Of a handle: whether `made` and `owning` follow, and its two flags.
+constexpr uint8_t how_mask = 0x07, suspected_flag = 0x08, made_flag = 0x10, owning_flag = 0x20, changed_flag = 0x40;
 
 template <typename Id>
 Id look_up(const std::vector<Id>& numbers, ByteReader& reader) {
@@ -30,16 +31,18 @@ CarriedProcess read_process(ByteReader& reader, const BlockNumbers& numbers, Tim
   return process;
 }
 
-CarriedHandle read_handle(ByteReader& reader, const BlockNumbers& numbers, const CarriedHandle& before) {
+CarriedHandle read_handle(ByteReader& reader, const BlockNumbers& numbers, const CarriedHandle& before,
+                          ProcessId owner) {
   CarriedHandle handle;
   auto flags = reader.take<uint8_t>();
   auto how = static_cast<uint8_t>(flags & how_mask);
   if (how >= how_created_count) reader.fail();
   handle.how = static_cast<HowCreated>(how);
   handle.suspected = (flags & suspected_flag) != 0;
+  handle.changed = (flags & changed_flag) != 0;
   handle.value = added(before.value, unzigzag(reader.take_uleb128()));
   handle.created = take_time(reader, before.created);
-  handle.made = (flags & inherited_flag) != 0 ? take_time(reader, handle.created) : handle.created;
+  handle.made = (flags & made_flag) != 0 ? take_time(reader, handle.created) : handle.created;
   handle.object = static_cast<uint64_t>(added(static_cast<int64_t>(before.object), unzigzag(reader.take_uleb128())));
   handle.inode = reader.take_uleb128();
   for (StringId CarriedHandle::*text :
@@ -48,6 +51,7 @@ CarriedHandle read_handle(ByteReader& reader, const BlockNumbers& numbers, const
   }
   handle.stack = look_up(numbers.stacks, reader);
   handle.creating = look_up(numbers.processes, reader);
+  handle.owning = (flags & owning_flag) != 0 ? look_up(numbers.processes, reader) : owner;
   handle.tid = static_cast<uint32_t>(reader.take_uleb128());
   return handle;
 }
@@ -66,7 +70,7 @@ CarriedTable read_table(ByteReader& reader, const BlockNumbers& numbers, Time as
   }
   CarriedHandle before{.value = 0, .created = as_of};
   for (uint64_t count = reader.take_count(reader.take_uleb128(), 12); count > 0 && reader; --count) {
-    table.handles.push_back(before = read_handle(reader, numbers, before));
+    table.handles.push_back(before = read_handle(reader, numbers, before, table.owner));
   }
   return table;
 }
@@ -104,7 +108,9 @@ void CarriedEncoder::add(const CarriedTable& table, std::span<const CarriedHandl
   for (const CarriedHandle& handle : handles) {
     auto flags = static_cast<uint8_t>(handle.how);
     if (handle.suspected) flags |= suspected_flag;
-    if (handle.made != handle.created) flags |= inherited_flag;
+    if (handle.changed) flags |= changed_flag;
+    if (handle.owning != table.owner) flags |= owning_flag;
+    if (handle.made != handle.created) flags |= made_flag;
     body_.put_byte(flags);
     body_.put_zigzag(difference(handle.value, before.value));
     body_.put_zigzag(difference(handle.created, before.created));
@@ -115,6 +121,7 @@ void CarriedEncoder::add(const CarriedTable& table, std::span<const CarriedHandl
       body_.put_uleb128(definitions_.local(text));
     body_.put_uleb128(definitions_.local(handle.stack));
     body_.put_uleb128(definitions_.local(handle.creating));
+    if (handle.owning != table.owner) body_.put_uleb128(definitions_.local(handle.owning));
     body_.put_uleb128(handle.tid);
     before = handle;
   }

@@ -16,36 +16,18 @@
 // Not thread-safe: one thread calls everything, and nobody changes the tables during a call.
 #pragma once
 
-#include <functional>
 #include <memory>
-#include <optional>
 #include <string>
 #include <vector>
 
 #include "base/result.h"
 #include "model/event_sink.h"
+#include "model/open_handle_source.h"
 #include "model/trace.h"
 
 namespace culprit {
 
 class RecordingFile;
-
-// Follows which handles are open, for a circular recording: when events fall out of the file, what they opened and is
-// still open must not be forgotten.
-class OpenHandleSource {
- public:
-  virtual ~OpenHandleSource() = default;
-
-  struct Moment {
-    Time as_of = 0;
-    uint64_t events = 0;  // that went into it
-  };
-  // Chooses a moment, as late as can be: all events up to it that the writer got have gone into the tables. nullopt:
-  // not now (a snapshot is being settled); with `must`, always gives one.
-  virtual std::optional<Moment> settle(bool must) = 0;
-  // The tables as of that moment, one by one; nothing is recorded meanwhile.
-  virtual void send_tables(const std::function<void(const CarriedTable&)>& send) = 0;
-};
 
 struct WriterLimits {
   uint64_t max_size = 0;                     // bytes; 0: none. At least trace_format::smallest_recording, as is:

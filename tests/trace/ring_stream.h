@@ -66,6 +66,7 @@ class RingStream : public OpenHandleSource {
             .call = event.call,
             .stack = event.stack,
             .creating = event.process,
+            .owning = event.process,
             .tid = event.tid};
   }
 
