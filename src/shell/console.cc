@@ -35,6 +35,7 @@ void Console::help(const std::vector<std::string>& words) {
     bool is_wanted = words.empty() || command.name == words[0];
     if (!is_wanted) continue;
     std::string head = fmt::format("{} {}", command.name, command.usage);
+    if (head.size() > 26) head += fmt::format("\n  {:<26}", "");
     text += fmt::format("  {:<26} {}\n", head, command.description);
     if (!command.aliases.empty()) text += fmt::format("  {:<26} also: {}\n", "", command.aliases);
   }

@@ -32,6 +32,42 @@ TraceInfo describe(const LiveRequest& request) {
   return info;
 }
 
+// A recording that goes on, up to a moment until which all of it is written: as complete as one that was finished then.
+class SoFar final : public Trace {
+ public:
+  SoFar(std::unique_ptr<Trace> trace, Time until) : trace_(std::move(trace)), info_(trace_->info()) {
+    info_.ended = until;
+    info_.complete = true;
+    info_.being_recorded = false;
+  }
+  const TraceInfo& info() const override { return info_; }
+  const TraceTables& tables() const override { return trace_->tables(); }
+  Result<void> replay(EventSink& sink) override {
+    WithoutTheEnd filtered(sink);
+    return trace_->replay(filtered);
+  }
+
+ private:
+  class WithoutTheEnd final : public EventSink {
+   public:
+    explicit WithoutTheEnd(EventSink& sink) : sink_(sink) {}
+    void on_handle(const HandleEvent& event) override { sink_.on_handle(event); }
+    void on_process(const ProcessEvent& event) override { sink_.on_process(event); }
+    void on_thread(const ThreadEvent& event) override { sink_.on_thread(event); }
+    void on_snapshot(const HandleSnapshot& snapshot) override { sink_.on_snapshot(snapshot); }
+    void on_mark(const Mark& mark) override { sink_.on_mark(mark); }
+    void on_loss(const Loss& loss) override {
+      if (loss.kind != LossKind::recording_incomplete) sink_.on_loss(loss);
+    }
+
+   private:
+    EventSink& sink_;
+  };
+
+  std::unique_ptr<Trace> trace_;
+  TraceInfo info_;
+};
+
 }  // namespace
 
 Result<std::unique_ptr<LiveSession>> LiveSession::start(LiveRequest request) {
@@ -118,7 +154,10 @@ Result<std::unique_ptr<Trace>> LiveSession::so_far() {
   round_done_.wait(lock, [&] { return rounds_ > seen + 1 || is_over_; });
   if (recorder_) recorder_->hand_on_losses();
   writer_->flush();
-  return writer_->reopen();
+  Time until = monotonic_now();
+  auto trace = writer_->reopen();
+  if (!trace) return trace;
+  return std::make_unique<SoFar>(std::move(*trace), until);
 }
 
 RecorderStatus LiveSession::status() {

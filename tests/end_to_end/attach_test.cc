@@ -1,0 +1,120 @@
+// `culprit attach` and `culprit handles PID` on real processes.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "support/run_culprit.h"
+
+namespace culprit::test {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+bool bpf_works() {
+  static const bool works = run({culprit_path(), "run", "--via", "bpf", "--", "true"}).ending() == "exit 0";
+  return works;
+}
+
+// A program that leaks when told to: each line on its input is a shell command.
+class Victim {
+ public:
+  Victim()
+      : running_({"/bin/bash", "-c",
+                  "exec 9</dev/null; touch \"$0\"; while sleep 0.02; do [ -e \"$0.go\" ] && { "
+                  "exec {fd}</etc/passwd; exec {no}</etc/group; exec {no}<&-; rm \"$0.go\"; touch \"$0.done\"; }; done",
+                  folder_ / "state"}) {
+    EXPECT_TRUE(wait_for_file(folder_ / "state"));
+  }
+  std::string pid() const { return std::to_string(running_.pid()); }
+  std::string state() const { return folder_ / "state"; }
+  pid_t process() const { return running_.pid(); }
+
+ private:
+  TemporaryFolder folder_;
+  Running running_;
+};
+
+Ran console(const Victim& victim, const std::string& commands, const Words& options = {}) {
+  Words words{culprit_path(), "attach", victim.pid()};
+  words.insert(words.end(), options.begin(), options.end());
+  words.insert(words.end(), {"-c", commands});
+  return run(words);
+}
+
+class Attach : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    if (!bpf_works()) GTEST_SKIP() << "attaching by bpf needs root and a kernel that takes BPF programs";
+  }
+};
+
+TEST_F(Attach, TellsByDiffWhatWasOpenedSinceTheMarkAndIsStillOpen) {
+  Victim victim;
+  // The victim opens two files when the file appears, and closes one of them.
+  Running culprit({culprit_path(), "attach", victim.pid(), "-c", "mark before; sleep 1s; diff before --json; detach"});
+  usleep(500'000);
+  write_file(victim.state() + ".go", "");
+  ASSERT_TRUE(wait_for_file(victim.state() + ".done"));
+  Ran ran = culprit.wait();
+  ASSERT_EQ(ran.ending(), "exit 0") << ran.err;
+  Json diff = Json::parse(ran.out.substr(ran.out.find('{'), ran.out.rfind('}') - ran.out.find('{') + 1));
+  EXPECT_TRUE(diff.at("exact").get<bool>()) << ran.out;
+  EXPECT_THAT(ran.out, HasSubstr("/etc/passwd"));
+  EXPECT_THAT(ran.out, HasSubstr("was let go"));
+  EXPECT_EQ(kill(victim.process(), 0), 0);
+}
+
+TEST_F(Attach, ListsHandlesFromBeforeAsExisting) {
+  Victim victim;
+  Ran ran = run({culprit_path(), "handles", victim.pid(), "--for", "200ms", "--json", "--all"});
+  ASSERT_EQ(ran.ending(), "exit 0") << ran.err;
+  Json report = Json::parse(ran.out);
+  uint64_t existing = 0;
+  for (const Json& handle : report.at("handles")) {
+    existing += handle.at("how_created") == "existing" && handle.at("value") == 9 && handle.at("name") == "/dev/null";
+  }
+  EXPECT_EQ(existing, 1u) << ran.out;
+  EXPECT_TRUE(report.at("exact").get<bool>());
+}
+
+TEST_F(Attach, SpeaksWinDbg) {
+  Victim victim;
+  Ran ran = console(victim, "!htrace -enable; !htrace -snapshot; !htrace -diff; !htrace 9; !htrace -disable");
+  EXPECT_EQ(ran.ending(), "exit 0") << ran.err;
+  EXPECT_THAT(ran.out, HasSubstr("marked: mark 1"));
+  EXPECT_THAT(ran.out, HasSubstr("was let go"));
+}
+
+TEST_F(Attach, ToWhatCannotBeAttachedToIsOneSentence) {
+  EXPECT_THAT(run({culprit_path(), "attach", "999999999"}).err, HasSubstr("there is no process"));
+  EXPECT_THAT(run({culprit_path(), "attach", "2", "-c", "q"}).err, HasSubstr("kernel thread"));
+  pid_t zombie = fork();
+  if (zombie == 0) _exit(0);
+  siginfo_t info;
+  waitid(P_PID, static_cast<id_t>(zombie), &info, WEXITED | WNOWAIT);
+  Ran ran = run({culprit_path(), "attach", std::to_string(zombie), "-c", "q"});
+  EXPECT_THAT(ran.err, HasSubstr("zombie"));
+  EXPECT_EQ(ran.ending(), "exit 2");
+  waitpid(zombie, nullptr, 0);
+}
+
+TEST_F(Attach, ToAProcessThatEndsMeanwhileStillAnswers) {
+  Running sleeper({"/bin/sleep", "0.3"});
+  usleep(50'000);
+  Ran ran = run({culprit_path(), "handles", std::to_string(sleeper.pid()), "--for", "60s", "--json", "--all"});
+  EXPECT_EQ(ran.ending(), "exit 0") << ran.err;
+  EXPECT_TRUE(Json::parse(ran.out).at("exact").get<bool>());
+}
+
+TEST_F(Attach, MistypedCommandsAreSuggestedAndFailAScript) {
+  Victim victim;
+  Ran ran = console(victim, "marc; q");
+  EXPECT_THAT(ran.err, HasSubstr("did you mean mark?"));
+  EXPECT_EQ(ran.ending(), "exit 2");
+}
+
+}  // namespace
+}  // namespace culprit::test
