@@ -10,6 +10,7 @@
 
 #include "base/syscall.h"
 #include "capture/hook_choice.h"
+#include "capture/snapshot.h"
 
 namespace culprit {
 namespace {
@@ -83,6 +84,76 @@ void AgentRecorder::launched(uint32_t pid, Time time, bool watch_from_outside, c
   } else {
     process.exec_at = time;
   }
+}
+
+namespace {
+
+std::optional<uint32_t> claim_record(SessionMemory& memory) {
+  for (uint32_t i = 0; i < CULPRIT_PROCESS_COUNT; i++) {
+    uint32_t free = CULPRIT_PROCESS_FREE;
+    if (__atomic_compare_exchange_n(&memory.process(i).state, &free, CULPRIT_PROCESS_CLAIMED, false, __ATOMIC_ACQ_REL,
+                                    __ATOMIC_RELAXED))
+      return i;
+  }
+  return std::nullopt;
+}
+
+void note_fanotify_handles(uint32_t pid, culprit_attach& argument) {
+  TraceTables scratch;
+  auto table = read_handle_table(pid, scratch);
+  if (!table) return;
+  for (const SnapshotEntry& entry : table->entries) {
+    bool fits = argument.fanotify_count < std::size(argument.fanotify);
+    if (fits && scratch.text(entry.type) == handle_type::fanotify)
+      argument.fanotify[argument.fanotify_count++] = static_cast<int32_t>(entry.value);
+  }
+}
+
+}  // namespace
+
+Result<AgentRecorder::AttachPlan> AgentRecorder::plan_attach(uint32_t pid) {
+  auto code = code_of(pid);
+  if (!code) return tl::unexpected<Error>(code.error());
+  auto index = claim_record(memory_);
+  if (!index) return fail(ErrorKind::limit, "too many processes are being recorded");
+  AttachPlan plan{pid, *index, std::move(*code), {}};
+  environment_value().copy(plan.argument.session, sizeof plan.argument.session - 1);
+  plan.argument.record = *index;
+  note_fanotify_handles(pid, plan.argument);
+
+  WatchedProcess process;
+  process.pid = pid;
+  process.record = static_cast<int>(*index);
+  images_.read_mappings(process, 0);
+  images_.publish(process, true);
+  culprit_process& record = memory_.process(*index);
+  record.pid = pid;
+  record.flags = CULPRIT_PROCESS_ATTACHED;
+  record.begin_tsc = read_clock().tsc;
+  store_shared(record.state, CULPRIT_PROCESS_LIVE);
+  socket_.let_in(pid);
+  return plan;
+}
+
+void AgentRecorder::attached(const AttachPlan& plan, Time since) {
+  WatchedProcess& process = book_.launched(plan.pid, since);
+  process.record = static_cast<int>(plan.record);
+  process.said_hello = true;
+  images_.read_mappings(process, images_.table_generation(process));
+  images_.publish(process, false);
+  book_.set_sight(process, Sight::agent, images_.unfit_sites(process));
+  requests_.snapshot(process, SnapshotReason::start, false);
+}
+
+void AgentRecorder::serve_newcomers() {
+  memory_.beat();
+  clock_.refine(read_clock());
+  socket_.serve(memory_.fd());
+}
+
+void AgentRecorder::take_snapshots(SnapshotReason reason) {
+  for (WatchedProcess& process : book_.all())
+    if (!process.ended) requests_.snapshot(process, reason, false);
 }
 
 void AgentRecorder::retire_image(WatchedProcess& process) {

@@ -16,6 +16,8 @@
 #include "capture/shared_tables.h"
 #include "capture/slot_set.h"
 #include "capture/tsc_clock.h"
+#include "capture/victim_code.h"
+#include "wire/agent_attach.h"
 
 namespace culprit {
 
@@ -30,6 +32,24 @@ class AgentRecorder {
 
   // The program at the top of the tree. With `watch_from_outside`, no agent is expected in it; the sentence says why.
   void launched(uint32_t pid, Time time, bool watch_from_outside, const std::string& sight_reason);
+  // A process that runs already. plan_attach() prepares everything that takes time; when the agent is in
+  // (capture/inject), attached() begins to record, with a snapshot of what is there; else abandon().
+  struct AttachPlan {
+    uint32_t pid = 0, record = 0;
+    VictimCode code;
+    culprit_attach argument;
+  };
+  Result<AttachPlan> plan_attach(uint32_t pid);
+  void attached(const AttachPlan& plan, Time since);
+  void abandon(const AttachPlan& plan) { memory_.free_process(plan.record); }
+  // Lets agents in that just begin, and nothing else.
+  void serve_newcomers();
+
+  // Its code as it is now.
+  Result<VictimCode> code_of(uint32_t pid) { return VictimCode::read(pid, files_, shared_tables_); }
+  void take_snapshots(SnapshotReason reason);
+  size_t living() const { return book_.living(); }
+
   // How a process ended, as waitpid tells. Call it before the process is reaped, so that its pid still means it.
   void ended(uint32_t pid, int wait_status);
 

@@ -2,8 +2,8 @@
 
 #include <dirent.h>
 #include <fmt/core.h>
-#include <sched.h>
 #include <signal.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -145,14 +145,13 @@ ThreadState TracedThread::poll() {
 }
 
 ThreadState TracedThread::wait(Time deadline) {
-  // Mostly it takes microseconds; who waits longer should not keep the CPU from the one waited for.
-  constexpr int eager_polls = 50;
-  for (int polls = 0; poll() == ThreadState::running && monotonic_now() < deadline; polls++) {
-    timespec pause{0, 50'000};
-    if (polls < eager_polls)
-      sched_yield();
-    else
-      nanosleep(&pause, nullptr);
+  // Mostly it takes microseconds. Then it may need this very CPU: who sleeps is woken soon, who yields comes last.
+  constexpr Time eager = 30'000;
+  prctl(PR_SET_TIMERSLACK, 1);
+  Time begin = monotonic_now();
+  for (Time now = begin; poll() == ThreadState::running && now < deadline; now = monotonic_now()) {
+    timespec pause{0, now - begin < 2'000'000 ? 20'000 : 200'000};
+    if (now - begin > eager) nanosleep(&pause, nullptr);
   }
   return state_;
 }

@@ -5,8 +5,10 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstddef>
 #include <cstring>
+#include <span>
 
 #include "base/syscall.h"
 #include "format/procfs.h"
@@ -16,10 +18,10 @@ namespace {
 
 constexpr int ancestor_limit = 64;
 
-bool is_descendant(uint32_t pid) {
+bool is_descendant(uint32_t pid, std::span<const uint32_t> ancestors) {
   auto self = static_cast<uint32_t>(getpid());
   for (int step = 0; step < ancestor_limit && pid > 1; step++) {
-    if (pid == self) return true;
+    if (pid == self || std::ranges::find(ancestors, pid) != ancestors.end()) return true;
     auto text = read_whole_file(fmt::format("/proc/{}/stat", pid), 4096);
     auto stat = text ? parse_stat(*text) : std::nullopt;
     if (!stat) return false;
@@ -28,12 +30,12 @@ bool is_descendant(uint32_t pid) {
   return false;
 }
 
-bool may_have_it(int connection) {
+bool may_have_it(int connection, std::span<const uint32_t> let_in) {
   ucred peer{};
   socklen_t size = sizeof(peer);
   if (getsockopt(connection, SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0) return false;
   // pid 0: of a pid namespace that we cannot see into.
-  return peer.pid > 0 ? is_descendant(static_cast<uint32_t>(peer.pid)) : peer.uid == getuid();
+  return peer.pid > 0 ? is_descendant(static_cast<uint32_t>(peer.pid), let_in) : peer.uid == getuid();
 }
 
 void send_fd(int connection, int fd) {
@@ -74,7 +76,7 @@ void SessionSocket::serve(int memory) {
   for (int i = 0; i < connections_per_round; i++) {
     Fd connection(accept4(fd_.get(), nullptr, nullptr, SOCK_CLOEXEC));
     if (!connection) return;
-    if (may_have_it(connection.get())) send_fd(connection.get(), memory);
+    if (may_have_it(connection.get(), let_in_)) send_fd(connection.get(), memory);
   }
 }
 

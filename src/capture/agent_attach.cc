@@ -1,0 +1,200 @@
+#include "capture/agent_attach.h"
+
+#include <fmt/core.h>
+#include <pthread.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <atomic>
+#include <thread>
+
+#include "base/syscall.h"
+#include "base/text.h"
+#include "capture/agent_recorder.h"
+#include "capture/counting_sink.h"
+#include "capture/eject.h"
+#include "capture/inject.h"
+#include "capture/raised_priority.h"
+#include "capture/victim_check.h"
+
+namespace culprit {
+namespace {
+
+// Work on threads of a process gets a thread of its own: when that ends, the kernel lets go of whatever it may still
+// hold. Meanwhile `serve` is called again and again.
+template <typename Work, typename Serve>
+auto in_own_thread(Work work, Serve serve) {
+  std::optional<decltype(work())> result;
+  std::atomic<bool> is_done = false;
+  sigset_t all, before;
+  sigfillset(&all);
+  pthread_sigmask(SIG_SETMASK, &all, &before);
+  std::thread worker([&] {
+    RaisedPriority priority;  // somebody stands still
+    result = work();
+    is_done = true;
+  });
+  pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  while (!is_done) {
+    serve();
+    std::this_thread::sleep_for(std::chrono::microseconds(100));
+  }
+  worker.join();
+  return std::move(*result);
+}
+
+Result<TouchedProcess> open_victim(uint32_t pid, const VictimCode& code) {
+  auto memory = VictimMemory::open(pid);
+  if (!memory) return tl::unexpected<Error>(memory.error());
+  return TouchedProcess{pid, std::move(*memory), code, 0};
+}
+
+class AgentAttach final : public LiveRecorder {
+ public:
+  AgentAttach(uint32_t pid, AgentFile agent, EventSink& sink) : pid_(pid), agent_(std::move(agent)), sink_(sink) {}
+  ~AgentAttach() override { finish(); }
+
+  Result<void> start(TraceTables& tables) {
+    CULPRIT_TRY(check_victim(pid_, agent_));
+    auto recorder = AgentRecorder::create(agent_.path, tables, sink_);
+    if (!recorder) return tl::unexpected<Error>(recorder.error());
+    recorder_ = std::move(*recorder);
+    CULPRIT_TRY(clear_leftovers());
+    auto plan = recorder_->plan_attach(pid_);
+    if (!plan) return not_attached(plan.error());
+    Time since = monotonic_now();
+    if (auto injected = put_agent_in(*plan); !injected) {
+      recorder_->abandon(*plan);
+      take_agent_out(pid_);
+      return not_attached(injected.error());
+    }
+    recorder_->attached(*plan, since);
+    is_recording_ = true;
+    return {};
+  }
+
+  std::string name() const override { return "agent"; }
+  bool round() override { return recorder_->round(); }
+  void sleep(std::chrono::microseconds limit) override { recorder_->sleep(limit); }
+  void take_snapshots(SnapshotReason reason) override { recorder_->take_snapshots(reason); }
+  void hand_on_losses() override { recorder_->hand_on_losses(); }
+  void ended(uint32_t pid, int wait_status) override { recorder_->ended(pid, wait_status); }
+  bool has_targets() const override { return recorder_->tree_is_alive(); }
+
+  RecorderStatus status() const override {
+    return {sink_.events(), sink_.lost(), is_recording_ ? static_cast<uint32_t>(recorder_->living()) : 0, longest_stop_,
+            left_behind_};
+  }
+
+  void finish() override {
+    if (!std::exchange(is_recording_, false)) return;
+    // What nobody explains is believed when it is seen twice.
+    for (int time = 0; time < 2; time++) {
+      recorder_->round();
+      recorder_->take_snapshots(SnapshotReason::on_demand);
+    }
+    take_agents_out();
+    recorder_->finish();
+  }
+
+ private:
+  tl::unexpected<Error> not_attached(const Error& error) const {
+    bool names_it = error.what.starts_with("process ") || error.what.starts_with("no thread of process ");
+    return fail(error.kind,
+                names_it ? error.what : fmt::format("process {} cannot be attached to: {}", pid_, error.what));
+  }
+
+  // Of a culprit that was killed. One that lives is left alone.
+  Result<void> clear_leftovers() {
+    auto present = find_agent(pid_, agent_);
+    if (!present) return tl::unexpected<Error>(present.error());
+    if (!present->is_anything()) return {};
+    if (uint32_t collector = living_collector(pid_, *present); collector != 0) {
+      return fail(ErrorKind::unsupported,
+                  fmt::format("process {} is being recorded already, by culprit (process {})", pid_, collector));
+    }
+    take_agent_out(pid_);
+    present = find_agent(pid_, agent_);
+    if (present && (present->has_wrappers || !present->session.empty())) {
+      return fail(ErrorKind::unsupported,
+                  fmt::format("process {} still has the agent of another culprit in it, which cannot be taken out: {}",
+                              pid_, left_behind_));
+    }
+    left_behind_.clear();
+    return {};
+  }
+
+  Result<void> put_agent_in(AgentRecorder::AttachPlan& plan) {
+    auto victim = open_victim(pid_, plan.code);
+    if (!victim) return tl::unexpected<Error>(victim.error());
+    auto result =
+        in_own_thread([&] { return inject(*victim, agent_, plan.argument); }, [&] { recorder_->serve_newcomers(); });
+    longest_stop_ = std::max(longest_stop_, victim->longest_stop);
+    return result;
+  }
+
+  void take_agent_out(uint32_t pid) {
+    auto code = recorder_->code_of(pid);
+    if (!code) return;  // it has ended
+    auto victim = open_victim(pid, *code);
+    if (!victim) return;
+    auto ejection = in_own_thread([&] { return eject(*victim, agent_); },
+                                  [&] {
+                                    if (is_serving_) recorder_->round();
+                                  });
+    longest_stop_ = std::max(longest_stop_, victim->longest_stop);
+    bool is_gone = !ejection && ejection.error().kind == ErrorKind::gone;
+    std::string left = ejection ? ejection->left_behind : is_gone ? "" : "the agent, asleep: " + ejection.error().what;
+    if (!left.empty()) left_behind_ += fmt::format("{}process {}: {}", left_behind_.empty() ? "" : "; ", pid, left);
+  }
+
+  // And out of what the process has started; something may start while we are at it.
+  void take_agents_out() {
+    constexpr int looks = 4;
+    is_serving_ = true;
+    std::vector<uint32_t> done;
+    for (int look = 0; look < looks; look++) {
+      std::vector<uint32_t> found = processes_of_session(recorder_->memory().inode());
+      std::erase_if(found, [&](uint32_t pid) { return std::ranges::find(done, pid) != done.end(); });
+      if (found.empty()) return;
+      for (uint32_t pid : found) take_agent_out(pid);
+      done.insert(done.end(), found.begin(), found.end());
+    }
+  }
+
+  uint32_t pid_;
+  AgentFile agent_;
+  CountingSink sink_;
+  std::unique_ptr<AgentRecorder> recorder_;
+  bool is_recording_ = false, is_serving_ = false;
+  Time longest_stop_ = 0;
+  std::string left_behind_;
+};
+
+Result<void> check_library_path(const std::string& path) {
+  if (path.empty()) return fail(ErrorKind::not_found, "the agent library (libculprit_agent.so) is not beside culprit");
+  // It goes into LD_PRELOAD of the programs that the process starts.
+  if (path.find_first_of(": \t\n") != std::string::npos) {
+    return fail(ErrorKind::unsupported, fmt::format("the path of the agent library, {}, has a space or colon; install "
+                                                    "culprit elsewhere",
+                                                    printable(path)));
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<std::unique_ptr<LiveRecorder>> start_agent_recorder(const WatchRequest& request, const AgentLibraries& libraries,
+                                                           TraceTables& tables, EventSink& sink) {
+  if (request.pids.size() != 1 || !request.is_one_process())
+    return fail(ErrorKind::unsupported, "it records one process that runs already");
+  CULPRIT_TRY(check_library_path(libraries.patching));
+  auto agent = AgentFile::open(libraries.patching);
+  if (!agent) return tl::unexpected<Error>(agent.error());
+  auto attach = std::make_unique<AgentAttach>(request.pids.front(), std::move(*agent), sink);
+  CULPRIT_TRY(attach->start(tables));
+  return attach;
+}
+
+}  // namespace culprit

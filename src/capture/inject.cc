@@ -1,0 +1,181 @@
+#include "capture/inject.h"
+
+#include <dlfcn.h>
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <cstring>
+
+#include "capture/process_stopper.h"
+#include "capture/tsc_clock.h"
+
+namespace culprit {
+namespace {
+
+constexpr Time load_patience = 3'000'000'000, attach_patience = 2'000'000'000;
+constexpr Time stop_time = 5'000'000'000;
+
+Result<void> check_answer(const culprit_attach& answer) {
+  switch (answer.result) {
+    case CULPRIT_ATTACH_DONE:
+      return {};
+    case CULPRIT_ATTACH_NO_SESSION:
+      return fail(ErrorKind::no_access,
+                  "it cannot reach culprit's shared memory (it is in other namespaces, or has no memory left)");
+    case CULPRIT_ATTACH_NO_STUBS:
+      return fail(ErrorKind::no_access,
+                  fmt::format("the kernel does not let it change its own code ({})", strerror(-answer.error)));
+    default:
+      return fail(ErrorKind::unsupported, "the agent in it does not answer as it should");
+  }
+}
+
+// On the borrowed thread: the library's path and the argument lie in the scratch memory.
+class Loading {
+ public:
+  Loading(TouchedProcess& victim, const AgentFile& agent, culprit_attach& argument, BorrowedThread& thread)
+      : victim_(victim), agent_(agent), argument_(argument), thread_(thread) {}
+
+  Result<void> run() {
+    CULPRIT_TRY(load_library());
+    auto presence = find_agent(victim_.pid, agent_);
+    if (!presence) return tl::unexpected<Error>(presence.error());
+    if (!presence->is_this_file) {
+      return fail(
+          ErrorKind::unsupported,
+          "its loader does not take the agent's library (no room for more thread-local data, no memory left, or "
+          "a security module)");
+    }
+    uint64_t place = thread_.scratch() + argument_at;
+    if (!victim_.memory.write_value(place, argument_)) return gone();
+    CULPRIT_TRY(thread_.call(presence->bias + agent_.attach, {place}, attach_patience));
+    if (!victim_.memory.read_value(place, argument_)) return gone();
+    return check_answer(argument_);
+  }
+
+ private:
+  static constexpr uint64_t argument_at = 8192;
+  static_assert(argument_at + sizeof(culprit_attach) <= BorrowedThread::scratch_size);
+
+  tl::unexpected<Error> gone() const { return fail(ErrorKind::gone, fmt::format("process {} has ended", victim_.pid)); }
+
+  Result<void> load_library() {
+    const std::string& path = agent_.path;
+    Bytes text = std::as_bytes(std::span(path.c_str(), path.size() + 1));
+    if (text.size() > argument_at) return fail(ErrorKind::limit, "the path of the agent library is too long");
+    if (!victim_.memory.write(thread_.scratch(), text)) return gone();
+    return thread_.call(victim_.code.libc().dlopen, {thread_.scratch(), RTLD_NOW}, load_patience);
+  }
+
+  TouchedProcess& victim_;
+  const AgentFile& agent_;
+  culprit_attach& argument_;
+  BorrowedThread& thread_;
+};
+
+std::vector<PatchedSite> planned_patches(const VictimCode& code, const culprit_attach& answer) {
+  std::vector<PatchedSite> planned;
+  uint32_t count = std::min<uint32_t>(answer.jump_count, CULPRIT_STUB_COUNT);
+  for (const culprit_jump& jump : std::span(answer.jumps, count)) {
+    auto site = std::ranges::lower_bound(code.sites(), jump.site, {}, &VictimCode::Site::start);
+    bool is_known = site != code.sites().end() && site->start == jump.site;
+    if (is_known && can_be_patched_late(site->site)) planned.push_back({jump.site, jump.stub, site->site});
+  }
+  return planned;
+}
+
+// With all threads stopped.
+class Patching {
+ public:
+  Patching(TouchedProcess& victim, const std::vector<PatchedSite>& planned) : victim_(victim), planned_(planned) {}
+
+  // A thread between the bytes of a jump that is to be.
+  bool is_hindered(const std::vector<ProcessStopper::Thread>& threads) const {
+    return std::ranges::any_of(threads, [&](const ProcessStopper::Thread& thread) {
+      const PatchedSite* site = site_before(thread.registers.rip);
+      return site != nullptr && thread.registers.rip > site->start && thread.registers.rip < site->start + jump_size;
+    });
+  }
+
+  Result<void> run(std::vector<ProcessStopper::Thread>& threads) {
+    if (!is_as_expected()) return fail(ErrorKind::gone, "it began another program meanwhile");
+    for (size_t i = 0; i < planned_.size(); i++) {
+      if (write_jump(planned_[i])) continue;
+      while (i-- > 0) victim_.memory.write(planned_[i].start, original(planned_[i]));
+      return fail(ErrorKind::no_access, "the kernel does not let culprit change its code");
+    }
+    for (ProcessStopper::Thread& thread : threads) move_into_stub(thread);
+    return {};
+  }
+
+ private:
+  static Bytes original(const PatchedSite& site) { return std::as_bytes(std::span(site.site.original, jump_size)); }
+
+  const PatchedSite* site_before(uint64_t pc) const {
+    auto after = std::ranges::upper_bound(planned_, pc, {}, &PatchedSite::start);
+    return after == planned_.begin() ? nullptr : &*std::prev(after);
+  }
+
+  bool is_as_expected() const {
+    return std::ranges::all_of(planned_, [&](const PatchedSite& planned) {
+      uint8_t bytes[sizeof planned.site.original] = {};
+      uint64_t belongs_to = 0;
+      return victim_.memory.read(planned.start, std::as_writable_bytes(std::span(bytes, planned.site.length))) &&
+             std::memcmp(bytes, planned.site.original, planned.site.length) == 0 &&
+             victim_.memory.read_value(planned.stub + CULPRIT_STUB_DATA, belongs_to) && belongs_to == planned.start;
+    });
+  }
+
+  // In one piece: no thread can ever see half of it, whenever culprit is killed.
+  bool write_jump(const PatchedSite& planned) {
+    uint8_t jump[jump_size] = {0xe9};
+    auto distance = static_cast<int32_t>(planned.stub - (planned.start + jump_size));
+    std::memcpy(jump + 1, &distance, sizeof distance);
+    return victim_.memory.write(planned.start, std::as_bytes(std::span(jump)));
+  }
+
+  void move_into_stub(ProcessStopper::Thread& thread) {
+    const PatchedSite* site = site_before(thread.registers.rip - 1);
+    auto way = site == nullptr ? std::nullopt : way_into_stub(*site, thread.registers);
+    if (!way) return;
+    thread.registers.rip = *way;
+    thread.has_new_registers = true;
+  }
+
+  TouchedProcess& victim_;
+  const std::vector<PatchedSite>& planned_;  // ascending
+};
+
+Result<void> patch(TouchedProcess& victim, std::vector<PatchedSite> planned) {
+  std::ranges::sort(planned, {}, &PatchedSite::start);
+  // A write over a page's end is two.
+  constexpr uint64_t page = 4096;
+  std::erase_if(planned, [](const PatchedSite& site) { return site.start % page > page - jump_size; });
+  if (planned.empty())
+    return fail(ErrorKind::unsupported, "its libc cannot be patched: none of its places is as expected");
+  Patching patching(victim, planned);
+  ProcessStopper stopper(victim.pid);
+  Result<void> result = fail(ErrorKind::limit, "it could not be stopped for a moment");
+  Time deadline = monotonic_now() + stop_time;
+  for (int tries = 0; monotonic_now() < deadline; tries++) {
+    result = stopper.stop(stop_patience_of_try(tries));
+    if (!result && result.error().kind != ErrorKind::limit) break;
+    bool is_done = result && !patching.is_hindered(stopper.threads());
+    if (is_done) result = patching.run(stopper.threads());
+    stopper.release();
+    if (is_done) break;
+    stopper.rest(std::min(tries + 1, 20) * 1'000'000);
+  }
+  victim.longest_stop = std::max(victim.longest_stop, stopper.longest_stop());
+  return result;
+}
+
+}  // namespace
+
+Result<void> inject(TouchedProcess& victim, const AgentFile& agent, culprit_attach& argument) {
+  CULPRIT_TRY(with_borrowed_thread(
+      victim, [&](BorrowedThread& thread) { return Loading(victim, agent, argument, thread).run(); }));
+  return patch(victim, planned_patches(victim.code, argument));
+}
+
+}  // namespace culprit

@@ -1,0 +1,115 @@
+#include "capture/thread_choice.h"
+
+#include <fmt/core.h>
+#include <time.h>
+
+#include <algorithm>
+#include <optional>
+
+#include "capture/borrowing_check.h"
+#include "capture/tsc_clock.h"
+
+namespace culprit {
+namespace {
+
+constexpr Time search_time = 3'000'000'000, stop_patience = 5'000'000;
+constexpr int rounds_for_waiting_ones = 4;  // threads in system calls are preferred that long
+constexpr size_t tries_per_round = 12;
+
+class Search {
+ public:
+  Search(TouchedProcess& victim, const std::function<Result<void>(BorrowedThread&)>& work)
+      : victim_(victim), work_(work) {}
+
+  Result<void> run() {
+    Time deadline = monotonic_now() + search_time;
+    for (round_ = 0; round_ == 0 || monotonic_now() < deadline; round_++) {
+      std::vector<uint32_t> threads = threads_of(victim_.pid);
+      if (threads.empty()) return fail(ErrorKind::gone, fmt::format("process {} has ended", victim_.pid));
+      for (uint32_t tid : this_rounds(std::move(threads))) {
+        if (auto result = try_thread(tid)) return *result;
+      }
+      rest();
+    }
+    return fail(ErrorKind::limit,
+                fmt::format("no thread of process {} can be borrowed to load the agent: of thread {}, "
+                            "{}",
+                            victim_.pid, last_tid_, why_not_));
+  }
+
+ private:
+  // The first thread comes first: the others would make an arena of their own in malloc. Then others by turns.
+  std::vector<uint32_t> this_rounds(std::vector<uint32_t> threads) const {
+    auto first = std::ranges::find(threads, victim_.pid);
+    if (first != threads.end()) std::rotate(threads.begin(), first, std::next(first));
+    if (threads.size() <= tries_per_round) return threads;
+    size_t others = threads.size() - 1;
+    size_t begin = static_cast<size_t>(round_) * (tries_per_round - 1) % others;
+    std::rotate(threads.begin() + 1, threads.begin() + 1 + static_cast<ptrdiff_t>(begin), threads.end());
+    threads.resize(tries_per_round);
+    return threads;
+  }
+
+  // Nothing: this one cannot be borrowed now.
+  std::optional<Result<void>> try_thread(uint32_t tid) {
+    if (std::ranges::find(late_, tid, &TracedThread::tid) != late_.end()) return {};
+    auto seized = TracedThread::seize(victim_.pid, tid);
+    if (!seized && is_ending(victim_.pid, tid)) return {};
+    if (!seized) return tl::unexpected<Error>(seized.error());
+    Time begin = monotonic_now();
+    seized->interrupt();
+    std::optional<Result<void>> result;
+    if (seized->wait(begin + stop_patience) == ThreadState::stopped && is_fit(*seized)) result = borrow(*seized);
+    seized->let_go();
+    victim_.longest_stop = std::max(victim_.longest_stop, monotonic_now() - begin);
+    if (seized->state() == ThreadState::running) late_.push_back(std::move(*seized));
+    return result;
+  }
+
+  bool is_fit(TracedThread& thread) {
+    user_regs_struct registers{};
+    last_tid_ = thread.tid();
+    why_not_ = "it is never found waiting";
+    if (!thread.read_registers(registers)) return false;
+    if (round_ < rounds_for_waiting_ones && !is_in_system_call(registers)) return false;
+    why_not_ = why_not_borrowable(thread, victim_.memory, victim_.code);
+    return why_not_.empty();
+  }
+
+  std::optional<Result<void>> borrow(TracedThread& thread) {
+    auto borrowed = BorrowedThread::borrow(thread, victim_.pid, victim_.memory, victim_.code.libc());
+    if (!borrowed) {
+      if (borrowed.error().kind != ErrorKind::limit) return tl::unexpected<Error>(borrowed.error());
+      why_not_ = borrowed.error().what;
+      return {};
+    }
+    auto done = work_(*borrowed);
+    if (auto given_back = borrowed->give_back(); !given_back && done) return given_back;
+    return done;
+  }
+
+  void rest() {
+    std::erase_if(late_, [](TracedThread& thread) {
+      if (thread.poll() == ThreadState::running) return false;
+      thread.let_go();
+      return true;
+    });
+    timespec pause{0, std::min(round_ + 1, 20) * 1'000'000};
+    nanosleep(&pause, nullptr);
+  }
+
+  TouchedProcess& victim_;
+  const std::function<Result<void>(BorrowedThread&)>& work_;
+  std::vector<TracedThread> late_;  // did not stop in time: let go as soon as they do
+  std::string why_not_;
+  uint32_t last_tid_ = 0;
+  int round_ = 0;
+};
+
+}  // namespace
+
+Result<void> with_borrowed_thread(TouchedProcess& victim, const std::function<Result<void>(BorrowedThread&)>& work) {
+  return Search(victim, work).run();
+}
+
+}  // namespace culprit
