@@ -35,7 +35,7 @@ TraceInfo describe(const LiveRequest& request) {
 // A recording that goes on, up to a moment until which all of it is written: as complete as one that was finished then.
 class SoFar final : public Trace {
  public:
-  SoFar(std::unique_ptr<Trace> trace, Time until) : trace_(std::move(trace)), info_(trace_->info()) {
+  SoFar(std::unique_ptr<Trace> trace, const TraceInfo& info, Time until) : trace_(std::move(trace)), info_(info) {
     info_.ended = until;
     info_.complete = true;
     info_.being_recorded = false;
@@ -56,6 +56,7 @@ class SoFar final : public Trace {
     void on_thread(const ThreadEvent& event) override { sink_.on_thread(event); }
     void on_snapshot(const HandleSnapshot& snapshot) override { sink_.on_snapshot(snapshot); }
     void on_mark(const Mark& mark) override { sink_.on_mark(mark); }
+    void on_carried(const CarriedTable& table) override { sink_.on_carried(table); }
     void on_loss(const Loss& loss) override {
       if (loss.kind != LossKind::recording_incomplete) sink_.on_loss(loss);
     }
@@ -157,7 +158,7 @@ Result<std::unique_ptr<Trace>> LiveSession::so_far() {
   Time until = monotonic_now();
   auto trace = writer_->reopen();
   if (!trace) return trace;
-  return std::make_unique<SoFar>(std::move(*trace), until);
+  return std::make_unique<SoFar>(std::move(*trace), info_, until);
 }
 
 RecorderStatus LiveSession::status() {

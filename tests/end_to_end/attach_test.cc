@@ -18,18 +18,17 @@ bool bpf_works() {
   return works;
 }
 
-// A program that leaks when told to: each line on its input is a shell command.
+// Opens a file every 20 ms and forgets it; another one it closes again.
 class Victim {
  public:
   Victim()
       : running_({"/bin/bash", "-c",
-                  "exec 9</dev/null; touch \"$0\"; while sleep 0.02; do [ -e \"$0.go\" ] && { "
-                  "exec {fd}</etc/passwd; exec {no}</etc/group; exec {no}<&-; rm \"$0.go\"; touch \"$0.done\"; }; done",
-                  folder_ / "state"}) {
-    EXPECT_TRUE(wait_for_file(folder_ / "state"));
+                  "exec 9</dev/null; touch \"$0\"; while sleep 0.02; do exec {fd}</etc/passwd; exec {no}</etc/group; "
+                  "exec {no}<&-; done",
+                  folder_ / "ready"}) {
+    EXPECT_TRUE(wait_for_file(folder_ / "ready"));
   }
   std::string pid() const { return std::to_string(running_.pid()); }
-  std::string state() const { return folder_ / "state"; }
   pid_t process() const { return running_.pid(); }
 
  private:
@@ -53,16 +52,14 @@ class Attach : public ::testing::Test {
 
 TEST_F(Attach, TellsByDiffWhatWasOpenedSinceTheMarkAndIsStillOpen) {
   Victim victim;
-  // The victim opens two files when the file appears, and closes one of them.
-  Running culprit({culprit_path(), "attach", victim.pid(), "-c", "mark before; sleep 1s; diff before --json; detach"});
-  usleep(500'000);
-  write_file(victim.state() + ".go", "");
-  ASSERT_TRUE(wait_for_file(victim.state() + ".done"));
-  Ran ran = culprit.wait();
+  Ran ran = console(victim, "mark before; sleep 300ms; diff before --json; detach");
   ASSERT_EQ(ran.ending(), "exit 0") << ran.err;
   Json diff = Json::parse(ran.out.substr(ran.out.find('{'), ran.out.rfind('}') - ran.out.find('{') + 1));
   EXPECT_TRUE(diff.at("exact").get<bool>()) << ran.out;
-  EXPECT_THAT(ran.out, HasSubstr("/etc/passwd"));
+  EXPECT_GT(diff.at("opened").at("count"), 0);
+  EXPECT_THAT(diff.at("opened").dump(), HasSubstr("/etc/passwd"));
+  EXPECT_THAT(diff.at("opened").dump(), Not(HasSubstr("/etc/group")));
+  EXPECT_GT(diff.at("between").at("closed"), 0);
   EXPECT_THAT(ran.out, HasSubstr("was let go"));
   EXPECT_EQ(kill(victim.process(), 0), 0);
 }
