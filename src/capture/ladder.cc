@@ -7,6 +7,7 @@
 #include <functional>
 
 #include "base/syscall.h"
+#include "capture/agent_attach.h"
 #include "capture/bpf_recorder.h"
 
 namespace culprit {
@@ -30,6 +31,7 @@ const std::vector<Rung>& rungs() {
        [](const WatchRequest& request, const AgentLibraries&, TraceTables& tables, EventSink& sink) {
          return start_bpf_recorder(request, tables, sink);
        }},
+      {Via::agent, true, start_agent_recorder},
   };
   return all;
 }

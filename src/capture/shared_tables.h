@@ -19,9 +19,9 @@ struct SharedModule {
   TableState unwind = TableState::not_built;
   culprit_range table{};  // rows, row_count, far, far_count
   TableState sites = TableState::not_built;
-  culprit_patch_list patches{};  // sites, site_count
+  culprit_patch_list patches{};           // sites, site_count
   std::vector<culprit_site> known_sites;  // the same, where nobody else can write
-  std::string unfit;             // what of it cannot be patched, one sentence; empty: nothing
+  std::string unfit;                      // what of it cannot be patched, one sentence; empty: nothing
 };
 
 class SharedTables {
