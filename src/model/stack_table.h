@@ -1,4 +1,5 @@
-// All stacks of a trace as one tree with shared outer ends: a stack is its innermost frame plus the stack of its caller.
+// All stacks of a trace as one tree with shared outer ends: a stack is its innermost frame plus the stack of its
+// caller.
 #pragma once
 
 #include <span>
@@ -19,8 +20,15 @@ class StackTable {
 
   StackTable() : nodes_(first_id) {}
 
-  // The stack whose innermost frame is `frame`, called from `caller`. `caller` must be one this table gave, none or truncated.
+  // The stack whose innermost frame is `frame`, called from `caller`. `caller` must be one this table gave, none or
+  // truncated.
   StackId intern(StackId caller, const Frame& frame);
+
+  // From here on stacks that would need more memory than that are refused: intern() gives `truncated` in place of a new
+  // one, so that a stack never seems to be whole that is not.
+  void limit_memory(size_t bytes) { limit_ = bytes / bytes_per_node; }
+  uint64_t refused() const { return refused_; }
+  size_t memory() const { return nodes_.size() * bytes_per_node; }  // roughly
 
   // `id` must not be none or truncated.
   const Node& at(StackId id) const { return nodes_.at(index_of(id)); }
@@ -38,6 +46,10 @@ class StackTable {
   struct Hash {
     size_t operator()(const Node& node) const;
   };
+  static constexpr size_t bytes_per_node = 112;  // a node, its entry in the index, and what the allocator adds
+
+  size_t limit_ = SIZE_MAX;  // of nodes
+  uint64_t refused_ = 0;
   std::vector<Node> nodes_;  // [0] and [1] stand for none and truncated
   std::unordered_map<Node, StackId, Hash> index_;
 };
