@@ -17,6 +17,7 @@
 #define UCONTEXT_RIP 168
 #define BELIEVABLE_FRAME (1u << 20)
 #define SYSCALL_AND_ONE 3
+#define LAST_CACHED_OFFSET (WINDOW_WORDS * 8 - 16) /* `span` stays below the window's size, which is its mask */
 
 enum stop { GOING_ON, ENDED, CUT, UNKNOWN_CODE };
 /* What is known about rbp: the value at the start, one read from a slot that nobody needed yet, needed, lost. */
@@ -69,12 +70,13 @@ __noinline int depend_on(uint64_t address, uint64_t value) {
   uint64_t offset = address - walk->window_base;
   uint32_t index = walk->recorded;
   struct culprit_bpf_cached_stack *cached = cached_number(walk->cached);
-  if (!cached || offset >= walk->window_size || index >= CULPRIT_BPF_CACHED_SLOTS) {
+  if (!cached || offset >= walk->window_size || offset > LAST_CACHED_OFFSET || index >= CULPRIT_BPF_CACHED_SLOTS) {
     walk->cacheable = 0;
     return 0;
   }
   cached->offsets[index & 127] = offset >> 3;
   cached->values[index & 127] = value;
+  if (cached->span < offset + 8) cached->span = offset + 8;
   walk->recorded = index + 1;
   return 0;
 }
@@ -300,15 +302,18 @@ __noinline int unwind(void) {
   struct culprit_bpf_cached_stack *cached = cached_number(walk->cached);
   if (!cached || !walk->count) return UNKNOWN_CODE;
   walk->window_base = sp & ~7ull;
-  walk->window_size = read_window(scratch);
-
-  if (cached->slot_count && cached->ip == ip && cached->sp == sp && cached->image == walk->image &&
-      cached->generation == walk->generation && cached->epoch == table_epoch && (!cached->needs_bp || cached->bp == bp) &&
+  int may_be_same = cached->slot_count && cached->ip == ip && cached->sp == sp && cached->image == walk->image &&
+                    cached->generation == walk->generation && cached->epoch == table_epoch &&
+                    (!cached->needs_bp || cached->bp == bp);
+  /* Only the part of the stack that the slots lie in: copying is what costs. */
+  if (may_be_same && !bpf_probe_read_user(scratch->window, cached->span & 4095, (void *)walk->window_base) &&
       is_same_stack(cached, scratch)) {
     event->stack = cached->hash;
     return ENDED;
   }
+  walk->window_size = read_window(scratch);
   cached->slot_count = 0;
+  cached->span = 0;
   walk->hash = (walk->image ^ (uint64_t)walk->generation << 32 ^ (uint64_t)table_epoch << 44) * MIX;
   walk->rbp_slot = RBP_INITIAL;
   walk->range = walk->frames = walk->recorded = 0;

@@ -112,7 +112,7 @@ struct culprit_bpf_cached_stack {
   uint64_t ip, sp, bp, image, hash;
   uint32_t generation, epoch;
   uint16_t slot_count, needs_bp;
-  uint32_t unused;
+  uint32_t span; /* bytes from sp on which the slots lie in */
   uint16_t offsets[CULPRIT_BPF_CACHED_SLOTS + 2]; /* in words from sp */
   uint64_t values[CULPRIT_BPF_CACHED_SLOTS + 2];
 };
