@@ -51,11 +51,9 @@ struct OperandRule {
   Operands operands;
   size_t least, most;
 };
-constexpr OperandRule operand_rules[] = {{Operands::none, 0, 0},
-                                         {Operands::at_most_one, 0, 1},
-                                         {Operands::one, 1, 1},
-                                         {Operands::one_or_two, 1, 2},
-                                         {Operands::program, 1, SIZE_MAX}};
+constexpr OperandRule operand_rules[] = {{Operands::none, 0, 0},        {Operands::at_most_one, 0, 1},
+                                         {Operands::at_most_two, 0, 2}, {Operands::one, 1, 1},
+                                         {Operands::one_or_two, 1, 2},  {Operands::program, 1, SIZE_MAX}};
 
 Result<void> check_operands(const Command& command, const std::vector<std::string>& operands) {
   for (const OperandRule& rule : operand_rules) {
@@ -74,9 +72,10 @@ Result<void> check_operands(const Command& command, const std::vector<std::strin
 }  // namespace
 
 Result<Invocation> parse_invocation(const std::vector<std::string>& words) {
-  Invocation invocation{find_command(words.at(0)), {}};
+  NamedCommand named = command_of(words);
+  Invocation invocation{named.command, {}};
   const Command& command = *invocation.command;
-  std::vector<std::string> rest(words.begin() + 1, words.end());
+  std::vector<std::string> rest(words.begin() + static_cast<ptrdiff_t>(named.words), words.end());
   Split split = command.operands == Operands::program ? split_program(command, rest) : Split{rest, {}};
   if (std::ranges::any_of(split.own, is_help))
     return Invocation{find_command("help"), Arguments{{std::string(command.name)}, {}}};

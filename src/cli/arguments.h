@@ -13,7 +13,7 @@ struct Invocation {
   Arguments arguments;
 };
 
-// `words`: the command's name and what follows it. "NAME --help" becomes `help NAME`. Errors are of kind usage.
+// `words`: the command's name (of one or two words) and what follows it; some command is named. "NAME --help" becomes `help NAME`. Errors are of kind usage.
 Result<Invocation> parse_invocation(const std::vector<std::string>& words);
 
 }  // namespace culprit

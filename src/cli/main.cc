@@ -18,7 +18,12 @@ namespace {
 Ending run_words(const std::vector<std::string>& words, const Streams& streams) {
   if (words.empty() || words[0] == "--help" || words[0] == "-h") return answer(streams, overview_help());
   if (words[0] == "--version") return answer(streams, fmt::format("culprit {}\n", culprit_version));
-  if (find_command(words[0]) == nullptr) return complain_about_command(streams, words[0]);
+  if (command_of(words).command == nullptr) {
+    // "record --help" is about all of them.
+    bool wants_help = !group_of(words[0]).empty() && words.size() > 1 && (words[1] == "--help" || words[1] == "-h");
+    if (wants_help) return run_help({{words[0]}, {}}, streams);
+    return complain_about_command(streams, words[0]);
+  }
   auto invocation = parse_invocation(words);
   if (!invocation) return complain(streams, invocation.error());
   return invocation->command->run(invocation->arguments, streams);

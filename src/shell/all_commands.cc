@@ -147,7 +147,7 @@ constexpr Command commands[] = {
      diff_options, Operands::one_or_two, run_diff},
     {"doctor", "[--json]", "what works on this machine, what does not, and what to do about it", doctor_details,
      doctor_options, Operands::none, run_doctor},
-    {"help", "[COMMAND]", "explain culprit, or one command", "", help_options, Operands::at_most_one, run_help},
+    {"help", "[COMMAND]", "explain culprit, or one command", "", help_options, Operands::at_most_two, run_help},
     {"completion",
      "bash",
      "print the completion script for a shell",

@@ -17,12 +17,34 @@ uint64_t Arguments::count(std::string_view option, uint64_t when_absent) const {
   return parse_count(text(option)).value_or(when_absent);
 }
 
+uint64_t Arguments::bytes(std::string_view option, uint64_t when_absent) const {
+  return parse_size(text(option)).value_or(when_absent);
+}
+
 int64_t Arguments::nanoseconds(std::string_view option) const { return parse_duration(text(option)).value_or(0); }
 
 const Command* find_command(std::string_view name) {
   for (const Command& command : all_commands())
     if (command.name == name) return &command;
   return nullptr;
+}
+
+NamedCommand command_of(std::span<const std::string> words) {
+  if (words.size() > 1) {
+    if (const Command* command = find_command(words[0] + " " + words[1])) return {command, 2};
+  }
+  const Command* command = words.empty() ? nullptr : find_command(words[0]);
+  return {command, command != nullptr ? size_t{1} : size_t{0}};
+}
+
+std::vector<std::string_view> group_of(std::string_view first_word) {
+  std::vector<std::string_view> seconds;
+  for (const Command& command : all_commands()) {
+    size_t blank = command.name.find(' ');
+    if (blank != command.name.npos && command.name.substr(0, blank) == first_word)
+      seconds.push_back(command.name.substr(blank + 1));
+  }
+  return seconds;
 }
 
 const OptionRow* find_option(const Command& command, std::string_view name_or_alias) {

@@ -19,6 +19,7 @@ enum class ValueKind : uint8_t {
   file,      // a path
   count,     // a whole number, at least 1
   duration,  // 500ms, 10s, 2min
+  size,      // of memory or a file: 512k, 64M, 8G
   text,      // words that the command itself looks at
 };
 
@@ -34,6 +35,7 @@ struct OptionRow {
 enum class Operands : uint8_t {
   none,
   at_most_one,
+  at_most_two,
   one,
   one_or_two,
   program,  // a command line: everything from the first word that is no option, or after "--"
@@ -55,6 +57,7 @@ class Arguments {
   std::string text(std::string_view option) const;  // "" when absent
   uint64_t count(std::string_view option, uint64_t when_absent) const;
   int64_t nanoseconds(std::string_view option) const;  // 0 when absent
+  uint64_t bytes(std::string_view option, uint64_t when_absent) const;
 };
 
 // How the program ends: with a status, or (after the watched program died so) of a signal.
@@ -65,7 +68,7 @@ struct Ending {
 inline constexpr Ending ended_well{0}, ended_with_findings{1}, ended_in_failure{2};
 
 struct Command {
-  std::string_view name;
+  std::string_view name;         // "run"; of one of a group two words: "record start"
   std::string_view usage;        // "[options] -- COMMAND…"
   std::string_view description;  // one line
   std::string_view details;      // paragraphs for `culprit help NAME`
@@ -77,6 +80,14 @@ struct Command {
 // Every command there is: the one list (all_commands.cc).
 std::span<const Command> all_commands();
 const Command* find_command(std::string_view name);
+// The command that these words begin with, and how many of them are its name; null and 0: they begin with none.
+struct NamedCommand {
+  const Command* command = nullptr;
+  size_t words = 0;
+};
+NamedCommand command_of(std::span<const std::string> words);
+// The second words of the commands whose first word this is; empty: it begins no group.
+std::vector<std::string_view> group_of(std::string_view first_word);
 const OptionRow* find_option(const Command& command, std::string_view name_or_alias);
 
 inline constexpr std::string_view culprit_version = "0.1.0";

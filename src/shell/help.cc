@@ -92,10 +92,23 @@ std::string commands_markdown() {
   return text + fmt::format("## Exit status\n\n{}", exit_status);
 }
 
-std::string bash_completion() {
-  std::string names, cases;
+namespace {
+
+// The first words of commands, each once.
+std::string first_words() {
+  std::string words;
   for (const Command& command : all_commands()) {
-    names += fmt::format("{}{}", names.empty() ? "" : " ", command.name);
+    std::string_view first = command.name.substr(0, command.name.find(' '));
+    bool is_known = (" " + words + " ").find(fmt::format(" {} ", first)) != std::string::npos;
+    if (!is_known) words += fmt::format("{}{}", words.empty() ? "" : " ", first);
+  }
+  return words;
+}
+
+// One case for each command: its options, and those of them that take files.
+std::string option_cases() {
+  std::string cases;
+  for (const Command& command : all_commands()) {
     std::string words = "--help", files;
     for (const OptionRow& option : command.options) {
       words += fmt::format(" {}", option.name);
@@ -107,8 +120,28 @@ std::string bash_completion() {
     if (files.empty()) files = "--no-option-takes-a-file";
     // What follows a program to run belongs to that program's own completion.
     std::string program = command.operands == Operands::program ? "_culprit_program && return; " : "";
-    cases += fmt::format("    {}) {}options='{}'; file_options='{}' ;;\n", command.name, program, words, files);
+    cases += fmt::format("    '{}') {}options='{}'; file_options='{}' ;;\n", command.name, program, words, files);
   }
+  return cases;
+}
+
+// One case for each first word that is not a command by itself: its second words.
+std::string group_cases(std::string_view first_words) {
+  std::string cases;
+  while (!first_words.empty()) {
+    std::string_view first = first_words.substr(0, first_words.find(' '));
+    first_words.remove_prefix(std::min(first_words.size(), first.size() + 1));
+    std::string seconds;
+    for (std::string_view second : group_of(first)) seconds += fmt::format("{}{}", seconds.empty() ? "" : " ", second);
+    if (!seconds.empty()) cases += fmt::format("    {}) seconds='{}' ;;\n", first, seconds);
+  }
+  return cases;
+}
+
+}  // namespace
+
+std::string bash_completion() {
+  std::string names = first_words();
   return fmt::format(
       R"(# bash completion for culprit: source <(culprit completion bash)
 _culprit_program() {{
@@ -122,25 +155,35 @@ _culprit_program() {{
   return 1
 }}
 _culprit() {{
-  local word=${{COMP_WORDS[COMP_CWORD]}} previous=${{COMP_WORDS[COMP_CWORD-1]}} options= file_options=
+  local word=${{COMP_WORDS[COMP_CWORD]}} previous=${{COMP_WORDS[COMP_CWORD-1]}} options= file_options= seconds=
+  local command=${{COMP_WORDS[1]}}
   COMPREPLY=()
   if ((COMP_CWORD == 1)); then
-    mapfile -t COMPREPLY < <(compgen -W '{} --help --version' -- "$word")
+    mapfile -t COMPREPLY < <(compgen -W '{0} --help --version' -- "$word")
     return
   fi
-  case ${{COMP_WORDS[1]}} in
-{}  esac
+  case $command in
+{1}  esac
+  if [[ -n $seconds ]]; then
+    if ((COMP_CWORD == 2)); then
+      mapfile -t COMPREPLY < <(compgen -W "$seconds --help" -- "$word")
+      return
+    fi
+    command="$command ${{COMP_WORDS[2]}}"
+  fi
+  case $command in
+{2}  esac
   if [[ $word == -* && "|$file_options|" != *"|$previous|"* ]]; then
     mapfile -t COMPREPLY < <(compgen -W "$options" -- "$word")
-  elif [[ ${{COMP_WORDS[1]}} == help ]]; then
-    mapfile -t COMPREPLY < <(compgen -W '{}' -- "$word")
+  elif [[ $command == help ]]; then
+    mapfile -t COMPREPLY < <(compgen -W '{0}' -- "$word")
   else
     mapfile -t COMPREPLY < <(compgen -f -- "$word")
   fi
 }}
 complete -o filenames -F _culprit culprit
 )",
-      names, cases, names);
+      names, group_cases(names), option_cases());
 }
 
 }  // namespace culprit

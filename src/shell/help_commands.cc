@@ -11,6 +11,11 @@
 namespace culprit {
 
 Ending complain_about_command(const Streams& streams, std::string_view word) {
+  if (auto seconds = group_of(word); !seconds.empty()) {
+    std::string list;
+    for (std::string_view second : seconds) list += fmt::format("{}{}", list.empty() ? "" : "|", second);
+    return complain(streams, fmt::format("say what to {}: culprit {} {}", word, word, list));
+  }
   std::vector<std::string_view> names;
   for (const Command& command : all_commands()) names.push_back(command.name);
   std::string_view near = nearest(word, names);
@@ -22,9 +27,16 @@ Ending complain_about_command(const Streams& streams, std::string_view word) {
 Ending run_help(const Arguments& arguments, const Streams& streams) {
   if (arguments.has("--markdown")) return answer(streams, commands_markdown());
   if (arguments.operands.empty()) return answer(streams, overview_help());
-  const Command* command = find_command(arguments.operands.front());
-  if (command == nullptr) return complain_about_command(streams, arguments.operands.front());
-  return answer(streams, command_help(*command));
+  const std::string& first = arguments.operands.front();
+  // "record start" may come as one word or as two.
+  const Command* command = command_of(arguments.operands).command;
+  if (command != nullptr) return answer(streams, command_help(*command));
+  auto group = group_of(first);
+  if (group.empty() || arguments.operands.size() > 1) return complain_about_command(streams, first);
+  std::string text;
+  for (std::string_view second : group)
+    text += (text.empty() ? "" : "\n") + command_help(*find_command(fmt::format("{} {}", first, second)));
+  return answer(streams, text);
 }
 
 Ending run_completion(const Arguments& arguments, const Streams& streams) {

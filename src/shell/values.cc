@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <cctype>
 #include <charconv>
 #include <cmath>
 
@@ -15,7 +16,22 @@ struct Unit {
 };
 constexpr Unit units[] = {{"us", 1e3}, {"ms", 1e6}, {"s", 1e9}, {"min", 60e9}, {"m", 60e9}, {"h", 3600e9}};
 
+constexpr std::string_view size_units = "kmgt";
+
 }  // namespace
+
+std::optional<uint64_t> parse_size(std::string_view text) {
+  double number = 0;
+  auto [end, problem] = std::from_chars(text.data(), text.data() + text.size(), number, std::chars_format::fixed);
+  if (problem != std::errc{} || !std::isfinite(number) || number < 0) return {};
+  std::string_view unit = text.substr(static_cast<size_t>(end - text.data()));
+  if (unit.empty()) return {};
+  size_t power = size_units.find(static_cast<char>(std::tolower(static_cast<unsigned char>(unit[0]))));
+  if (power == size_units.npos || (unit.size() > 1 && unit.substr(1) != "B" && unit.substr(1) != "iB")) return {};
+  double bytes = number * std::pow(1024.0, static_cast<double>(power + 1));
+  if (bytes < 1 || bytes > 9e18) return {};
+  return static_cast<uint64_t>(bytes);
+}
 
 std::optional<int64_t> parse_duration(std::string_view text) {
   double number = 0;
@@ -51,6 +67,9 @@ Result<void> check_value(const OptionRow& option, std::string_view value) {
       return {};
     case ValueKind::duration:
       if (!parse_duration(value)) return wants("a duration such as 500ms, 10s or 2min");
+      return {};
+    case ValueKind::size:
+      if (!parse_size(value)) return wants("a size such as 512k, 64M or 8G");
       return {};
     case ValueKind::text:
       if (value.empty()) return wants("something");

@@ -14,6 +14,7 @@ bool takes(const Command& command, size_t operands) {
     case Operands::at_most_one:
     case Operands::one:
       return operands <= 1;
+    case Operands::at_most_two:
     case Operands::one_or_two:
       return operands <= 2;
     default:

@@ -73,7 +73,7 @@ TEST(Commands, ExplainEveryOption) {
   for (const Command& command : all_commands()) {
     std::string help = command_help(command);
     EXPECT_THAT(overview_help(), HasSubstr(std::string(command.description)));
-    EXPECT_THAT(bash_completion(), HasSubstr(std::string("    ") + std::string(command.name) + ") "));
+    EXPECT_THAT(bash_completion(), HasSubstr("    '" + std::string(command.name) + "') "));
     for (const OptionRow& option : command.options) {
       EXPECT_THAT(help, HasSubstr(std::string(option.name)));
       EXPECT_THAT(bash_completion(), HasSubstr(std::string(option.name)));

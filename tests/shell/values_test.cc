@@ -27,6 +27,15 @@ TEST(Count, IsAWholeNumberFromOneOn) {
     EXPECT_FALSE(parse_count(text)) << text;
 }
 
+TEST(Size, HasANumberAndAUnit) {
+  EXPECT_EQ(parse_size("512k"), 512u << 10);
+  EXPECT_EQ(parse_size("64M"), 64u << 20);
+  EXPECT_EQ(parse_size("1.5GiB"), 3u << 29);
+  EXPECT_EQ(parse_size("8GB"), uint64_t{8} << 30);
+  for (std::string_view text : {"", "8", "G", "-1M", "0M", "8 G", "8x", "8Gb", "99999999999T"})
+    EXPECT_FALSE(parse_size(text)) << text;
+}
+
 TEST(CheckValue, SaysWhatWasExpected) {
   OptionRow after{"--after", "", ValueKind::duration, "DURATION", ""};
   auto checked = check_value(after, "ten");
