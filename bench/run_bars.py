@@ -15,6 +15,7 @@ import statistics
 import tempfile
 
 import big_unit
+import bpf_bars
 import measure
 from measure import interleaved, median_ratio, run
 
@@ -130,7 +131,7 @@ def symbols(bench):
             for name, values in times.items()]
 
 
-PARTS = {"loop": loop, "untouched": untouched, "start_up": start_up, "size": size, "report": report, "symbols": symbols}
+PARTS = {"loop": loop, "bpf": bpf_bars.bpf, "untouched": untouched, "start_up": start_up, "size": size, "report": report, "symbols": symbols}
 
 
 def machine():
