@@ -82,11 +82,14 @@ constexpr CallRow calls[] = {
     {467, "open_tree_attr", type::mount, "mount"},
 };
 
+constexpr int16_t ioctl_makes_none = -2;
+
 struct IoctlRow {
   uint32_t request;
   std::string_view name;
   std::string_view type;
   std::string_view default_name;
+  int16_t offset = ioctl_result;
 };
 
 // Request numbers of x86-64, from the kernel's include/uapi.
@@ -99,15 +102,16 @@ constexpr IoctlRow ioctls[] = {
     {0xae01, "KVM_CREATE_VM", type::kvm, "kvm virtual machine"},
     {0xae41, "KVM_CREATE_VCPU", type::kvm, "kvm processor"},
     {0xaece, "KVM_GET_STATS_FD", type::kvm, "kvm statistics"},
-    {0xc00caee0, "KVM_CREATE_DEVICE", type::kvm, "kvm device"},
-    {0xc00c642d, "DRM_IOCTL_PRIME_HANDLE_TO_FD", type::dma_buf, "dma-buf"},
-    {0xc0184800, "DMA_HEAP_IOCTL_ALLOC", type::dma_buf, "dma-buf"},
+    {0xc00caee0, "KVM_CREATE_DEVICE", type::kvm, "kvm device", 4},
+    {0xc00c642d, "DRM_IOCTL_PRIME_HANDLE_TO_FD", type::dma_buf, "dma-buf", 8},
+    {0xc01064c1, "DRM_IOCTL_SYNCOBJ_HANDLE_TO_FD", type::other, "sync object", 8},
+    {0xc0184800, "DMA_HEAP_IOCTL_ALLOC", type::dma_buf, "dma-buf", 8},
     {0x40187542, "UDMABUF_CREATE", type::dma_buf, "dma-buf"},
     {0x40087543, "UDMABUF_CREATE_LIST", type::dma_buf, "dma-buf"},
-    {0xc0303e03, "SYNC_IOC_MERGE", type::other, "sync file"},
+    {0xc0303e03, "SYNC_IOC_MERGE", type::other, "sync file", 36},
     {0x3b6a, "VFIO_GROUP_GET_DEVICE_FD", type::device, "vfio device"},
-    {0x4c82, "LOOP_CTL_GET_FREE", type::device, ""},
-    {0x80047c05, "MEDIA_IOC_REQUEST_ALLOC", type::device, "media request"},
+    {0x4c82, "LOOP_CTL_GET_FREE", type::device, "", ioctl_makes_none},
+    {0x80047c05, "MEDIA_IOC_REQUEST_ALLOC", type::device, "media request", 0},
     {0xc010a401, "TEE_IOC_SHM_ALLOC", type::other, "tee shared memory"},
     {0xff01, "PIDFD_GET_CGROUP_NAMESPACE", type::name_space, "cgroup namespace"},
     {0xff02, "PIDFD_GET_IPC_NAMESPACE", type::name_space, "ipc namespace"},
@@ -182,6 +186,13 @@ CallDescription describe_call(uint16_t number, uint64_t extra) {
     description.type = type::directory;
   }
   return description;
+}
+
+std::optional<int> handle_in_ioctl(uint32_t request) {
+  for (const IoctlRow& row : ioctls) {
+    if (row.request == request && row.offset != ioctl_makes_none) return row.offset;
+  }
+  return {};
 }
 
 std::string_view type_by_path(std::string_view path, std::string_view otherwise) {

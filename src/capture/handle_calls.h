@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -19,6 +20,11 @@ CallDescription describe_call(uint16_t number, uint64_t extra);
 
 // The type that a path tells, for calls of the open family: terminal, device or `otherwise`.
 std::string_view type_by_path(std::string_view path, std::string_view otherwise);
+
+// Where an ioctl that makes a handle puts it: at this offset of what its argument points at, or into its result.
+// Nothing: it makes none.
+inline constexpr int ioctl_result = -1;
+std::optional<int> handle_in_ioctl(uint32_t request);
 
 // The system calls whose sites in libc and its loader the agent wants to patch.
 std::span<const uint16_t> patched_calls();

@@ -133,6 +133,9 @@ std::optional<ProcessStat> parse_stat(std::string_view text) {
   auto start = leading_number<uint64_t>(take_word(rest));
   if (!start) return {};
   stat.start_ticks = *start;
+  constexpr int fields_to_processor = 16;  // field 39
+  for (int i = 0; i < fields_to_processor; ++i) take_word(rest);
+  if (auto processor = leading_number<uint16_t>(take_word(rest))) stat.processor = *processor;
   return stat;
 }
 

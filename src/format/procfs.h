@@ -43,7 +43,8 @@ struct ProcessStat {
   char state = '?';
   uint32_t parent = 0;
   uint64_t start_ticks =
-      0;  // after boot, in 1/sysconf(_SC_CLK_TCK) seconds: with the pid it names one life of a process
+      0;               // after boot, in 1/sysconf(_SC_CLK_TCK) seconds: with the pid it names one life of a process
+  int processor = -1;  // it runs on, or ran on last; -1: the text ends before
 };
 std::optional<ProcessStat> parse_stat(std::string_view text);
 

@@ -2,8 +2,6 @@
 
 #include <sys/uio.h>
 
-#include <algorithm>
-
 namespace culprit {
 namespace {
 
@@ -15,7 +13,7 @@ constexpr uint64_t highest_address = uint64_t{1} << 56;  // beyond is the kernel
 // As much as can be read from `address` on: pages behind the end of a stack are not there.
 size_t ProcessMemory::fetch(uint64_t address, std::span<std::byte> into) const {
   iovec local{into.data(), into.size()};
-  std::array<iovec, slice_bytes / page + 1> remote;
+  std::array<iovec, most_slice_bytes / page + 1> remote;
   size_t count = 0;
   for (size_t offset = 0; offset < into.size() && count < remote.size();) {
     size_t in_page = page - (address + offset) % page;
@@ -40,7 +38,7 @@ bool ProcessMemory::read(uint64_t address, std::span<std::byte> into) {
   bool is_known = address >= start_ && address - start_ <= size_ && into.size() <= size_ - (address - start_);
   if (!is_known) {
     start_ = address;
-    size_ = fetch(address, slice_);
+    size_ = fetch(address, std::span(slice_).first(std::max(slice_bytes_, into.size())));
     if (size_ < into.size()) return false;
   }
   memcpy(into.data(), slice_.data() + (address - start_), into.size());

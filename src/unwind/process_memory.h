@@ -2,6 +2,7 @@
 // is forgotten by forget(), to be called whenever the process may have run.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -13,7 +14,8 @@ namespace culprit {
 class ProcessMemory final : public MemoryReader {
  public:
   // Needs the right to ptrace the process or thread.
-  explicit ProcessMemory(uint32_t pid) : pid_(pid) {}
+  explicit ProcessMemory(uint32_t pid, size_t slice = most_slice_bytes)
+      : pid_(pid), slice_bytes_(std::min(slice, most_slice_bytes)) {}
 
   bool read(uint64_t address, std::span<std::byte> into) override;
   void forget() { size_ = 0; }
@@ -21,11 +23,12 @@ class ProcessMemory final : public MemoryReader {
  private:
   size_t fetch(uint64_t address, std::span<std::byte> into) const;
 
+  static constexpr size_t most_slice_bytes = 16384;
   uint32_t pid_;
+  size_t slice_bytes_;
   uint64_t start_ = 0;
   size_t size_ = 0;
-  static constexpr size_t slice_bytes = 16384;
-  alignas(8) std::array<std::byte, slice_bytes> slice_;
+  alignas(8) std::array<std::byte, most_slice_bytes> slice_;
 };
 
 }  // namespace culprit
