@@ -24,7 +24,9 @@ TraceInfo describe(const LiveRequest& request) {
   uname(&machine);
   timespec wall{};
   clock_gettime(CLOCK_REALTIME, &wall);
-  info.recorded_by = fmt::format("culprit 0.1.0, {}", name_of(request.via));
+  // Who records is known only when it does.
+  info.recorded_by = "culprit 0.1.0";
+  if (request.via != Via::best) info.recorded_by += fmt::format(", {}", name_of(request.via));
   info.command = request.what;
   info.machine = fmt::format("{}, {} {} {}", machine.nodename, machine.sysname, machine.release, machine.machine);
   info.started = monotonic_now();
@@ -94,16 +96,17 @@ LiveSession::~LiveSession() {
 
 Result<void> LiveSession::begin() {
   info_ = describe(request_);
-  auto writer = request_.output.empty() ? TraceWriter::create_temporary(tables_, info_)
-                                        : TraceWriter::create(request_.output, tables_, info_);
-  if (!writer) return tl::unexpected<Error>(std::move(writer).error());
-  writer_ = std::move(*writer);
-  auto recording = start_live_recorder(request_.watch, request_.via, request_.libraries, tables_, *writer_);
+  auto chain = RecordingChain::create(request_.output, request_.bounds, tables_, info_);
+  if (!chain) return tl::unexpected<Error>(std::move(chain).error());
+  chain_ = std::move(*chain);
+  auto recording = start_live_recorder(request_.watch, request_.via, request_.libraries, tables_, chain_->sink());
   if (!recording) return tl::unexpected<Error>(std::move(recording).error());
   recorder_ = std::move(recording->recorder);
   refused_ = std::move(recording->refused);
   back_end_ = recorder_->name();
   info_.recorded_by = fmt::format("culprit 0.1.0, {}", back_end_);
+  for (size_t i = 0; i < request_.bounds.types.size(); ++i)
+    info_.recorded_by += fmt::format("{}{}", i == 0 ? ", only " : "/", request_.bounds.types[i]);
   return {};
 }
 
@@ -124,7 +127,8 @@ void LiveSession::work(std::promise<Result<void>>& begun) {
     if (monotonic_now() >= next_flush) {
       next_flush = monotonic_now() + flush_interval;
       recorder_->hand_on_losses();
-      writer_->flush();
+      chain_->hand_on_losses();
+      chain_->writer().flush();
     }
     pause = did_something ? shortest_sleep : std::min(pause * 2, longest_sleep);
     lock.unlock();
@@ -132,6 +136,7 @@ void LiveSession::work(std::promise<Result<void>>& begun) {
     lock.lock();
   }
   recorder_->finish();
+  chain_->hand_on_losses();
   last_status_ = recorder_->status();
   recorder_.reset();
   has_targets_ = false;
@@ -141,7 +146,7 @@ void LiveSession::work(std::promise<Result<void>>& begun) {
 
 void LiveSession::mark(const std::string& name) {
   std::lock_guard lock(mutex_);
-  writer_->on_mark({monotonic_now(), name});
+  chain_->sink().on_mark({monotonic_now(), name});
 }
 
 Result<std::unique_ptr<Trace>> LiveSession::so_far() {
@@ -154,9 +159,9 @@ Result<std::unique_ptr<Trace>> LiveSession::so_far() {
   uint64_t seen = rounds_;
   round_done_.wait(lock, [&] { return rounds_ > seen + 1 || is_over_; });
   if (recorder_) recorder_->hand_on_losses();
-  writer_->flush();
+  chain_->writer().flush();
   Time until = monotonic_now();
-  auto trace = writer_->reopen();
+  auto trace = chain_->writer().reopen();
   if (!trace) return trace;
   return std::make_unique<SoFar>(std::move(*trace), info_, until);
 }
@@ -166,9 +171,23 @@ RecorderStatus LiveSession::status() {
   return last_status_;
 }
 
+SessionStatus LiveSession::whole_status() {
+  std::lock_guard lock(mutex_);
+  const TraceWriter& writer = chain_->writer();
+  return {.recorder = last_status_,
+          .bytes = writer.bytes_written(),
+          .table_bytes = tables_.memory(),
+          .started = info_.started,
+          .now = is_over_ ? info_.ended : monotonic_now(),
+          .complete_from = writer.complete_from(),
+          .is_full = writer.is_full(),
+          .waits_for_room = writer.is_waiting_for_room(),
+          .last_failure = writer.last_failure()};
+}
+
 uint64_t LiveSession::bytes_written() {
   std::lock_guard lock(mutex_);
-  return writer_->bytes_written();
+  return chain_->writer().bytes_written();
 }
 
 bool LiveSession::has_targets() {
@@ -192,9 +211,9 @@ Result<void> LiveSession::finish() {
   }
   thread_.join();
   info_.ended = monotonic_now();
-  return writer_->finish(info_);
+  return chain_->writer().finish(info_);
 }
 
-Result<std::unique_ptr<Trace>> LiveSession::finished() { return writer_->reopen(); }
+Result<std::unique_ptr<Trace>> LiveSession::finished() { return chain_->writer().reopen(); }
 
 }  // namespace culprit

@@ -14,7 +14,7 @@
 #include "base/result.h"
 #include "capture/ladder.h"
 #include "model/trace.h"
-#include "trace/trace_writer.h"
+#include "shell/recording_chain.h"
 
 namespace culprit {
 
@@ -24,6 +24,18 @@ struct LiveRequest {
   AgentLibraries libraries;
   std::string what;    // for the recording's header: "pid 1234 (server)"
   std::string output;  // keep the recording there; empty: it is temporary
+  RecordingBounds bounds;
+};
+
+struct SessionStatus {
+  RecorderStatus recorder;
+  uint64_t bytes = 0;        // of the file
+  uint64_t table_bytes = 0;  // of memory, that names and stacks take
+  Time started = 0, now = 0;
+  Time complete_from = 0;       // of a circular recording; 0: nothing has fallen out
+  bool is_full = false;         // it has its --max-size
+  bool waits_for_room = false;  // on the disk
+  std::string last_failure;     // of writing, one sentence; empty: none
 };
 
 // Thread-safe: all calls may come from any one other thread.
@@ -41,6 +53,7 @@ class LiveSession {
   // Everything up to now, checked against the handle tables as they are now.
   Result<std::unique_ptr<Trace>> so_far();
   RecorderStatus status();
+  SessionStatus whole_status();
   uint64_t bytes_written();
 
   // Blocks until `goes_on` says no (asked a few times a second), or nothing is left to record. False: the latter.
@@ -62,7 +75,7 @@ class LiveSession {
   std::vector<std::string> refused_;
   TraceTables tables_;
   TraceInfo info_;
-  std::unique_ptr<TraceWriter> writer_;
+  std::unique_ptr<RecordingChain> chain_;
 
   std::mutex mutex_;  // guards all above and below
   std::condition_variable round_done_;
