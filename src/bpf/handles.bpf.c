@@ -148,8 +148,8 @@ static __always_inline void tell_made(struct pt_regs *regs, uint32_t policy, uin
 
 SEC("tp_btf/sys_enter")
 int BPF_PROG(on_enter, struct pt_regs *regs, long number) {
-  if ((uint64_t)number >= 512 || policies[number & 511] != CLOSES || regs->cs == USER_CS_32) return 0;
-  if (!is_recorded(bpf_get_current_pid_tgid() >> 32)) return 0;
+  if (number != CALL_CLOSE) return 0; /* first of all: every system call of every process comes here */
+  if (regs->cs == USER_CS_32 || !is_recorded(bpf_get_current_pid_tgid() >> 32)) return 0;
   struct task_struct *task = bpf_get_current_task_btf();
   struct files_struct *files = task->files;
   struct scratch *scratch = only_element(&scratches);
@@ -157,7 +157,7 @@ int BPF_PROG(on_enter, struct pt_regs *regs, long number) {
   if (!files || !scratch || !is_open(files, value)) return 0;
   struct change *change = &scratch->change;
   change->kind = CULPRIT_BPF_CLOSED;
-  change->call = number;
+  change->call = CALL_CLOSE;
   change->value = value;
   change->other = -1;
   change->extra = change->path = 0;
