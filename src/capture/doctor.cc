@@ -9,6 +9,7 @@
 #include <algorithm>
 
 #include "base/syscall.h"
+#include "capture/bpf_program.h"
 #include "capture/elf_copy.h"
 #include "capture/handle_calls.h"
 #include "capture/patch_sites.h"
@@ -134,6 +135,15 @@ std::vector<CheckResult> check_ptrace() {
                 "sysctl kernel.yama.ptrace_scope=0, or run culprit as root")};
   }
   return {good("ptrace", "processes of the same user can be stopped and read")};
+}
+
+std::vector<CheckResult> check_bpf() {
+  constexpr const char* name = "bpf program";
+  auto program = BpfProgram::load({}, {.ring_bytes = 64 << 10, .rows = 1 << 12, .pages = 1 << 10, .ranges = 1 << 12});
+  if (!program) return {bad(name, program.error().what, "")};
+  if (auto attached = (*program)->attach(); !attached) return {bad(name, attached.error().what, "")};
+  return {
+      good(name, "the kernel takes it: every way to make a handle is seen, of all processes, without touching any")};
 }
 
 }  // namespace culprit

@@ -20,4 +20,7 @@ std::vector<CheckResult> check_agent(const std::string& agent_library);
 // The same for ptrace (the right to stop other processes of the same user, which later back ends need).
 std::vector<CheckResult> check_ptrace();
 
+// Loads and attaches the bpf back end's program for a moment.
+std::vector<CheckResult> check_bpf();
+
 }  // namespace culprit

@@ -52,13 +52,16 @@ std::vector<MachineCheck> bpf_checks() {
   auto has = [&](unsigned capability) { return (capabilities >> capability & 1) != 0; };
   bool permitted = has(cap_sys_admin) || (has(cap_bpf) && has(cap_perfmon));
   bool types = ::access("/sys/kernel/btf/vmlinux", R_OK) == 0;
-  return {
+  std::vector<MachineCheck> checks = {
       {"kernel types", types,
        types ? "/sys/kernel/btf/vmlinux is readable" : "this kernel does not show its types (/sys/kernel/btf/vmlinux)",
        types ? "" : "a kernel built with CONFIG_DEBUG_INFO_BTF has them"},
       {"permission", permitted,
        permitted ? "this user may load BPF programs" : "neither CAP_SYS_ADMIN nor CAP_BPF and CAP_PERFMON are held",
        permitted ? "" : "run as root, where BPF is wanted"}};
+  if (!types || !permitted) return checks;
+  for (MachineCheck& check : from_capture(check_bpf())) checks.push_back(std::move(check));
+  return checks;
 }
 
 std::vector<MachineCheck> symbol_checks() {
@@ -92,8 +95,8 @@ struct Area {
 };
 constexpr Area areas[] = {
     {"agent", "what `culprit run` puts into the program", agent_checks},
-    {"ptrace", "not used by this version; whether this machine would allow it", ptrace_checks},
-    {"BPF", "not used by this version; whether this machine would allow it", bpf_checks},
+    {"BPF", "what records running processes, and the whole machine, without touching them", bpf_checks},
+    {"ptrace", "what puts the agent into running processes, and follows static programs", ptrace_checks},
     {"symbols", "where function names and lines come from, besides the programs themselves", symbol_checks},
     {"limits", "what leaks run into", limit_checks},
 };
