@@ -9,6 +9,7 @@
 #include "base/syscall.h"
 #include "capture/agent_attach.h"
 #include "capture/bpf_recorder.h"
+#include "capture/ptrace_recorder.h"
 
 namespace culprit {
 namespace {
@@ -32,6 +33,10 @@ const std::vector<Rung>& rungs() {
          return start_bpf_recorder(request, tables, sink);
        }},
       {Via::agent, true, start_agent_recorder},
+      {Via::ptrace, true,
+       [](const WatchRequest& request, const AgentLibraries&, TraceTables& tables, EventSink& sink) {
+         return start_ptrace_recorder(request, tables, sink);
+       }},
   };
   return all;
 }

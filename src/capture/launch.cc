@@ -30,6 +30,14 @@ Error exec_error(const std::string& path, int error_number) {
           {}};
 }
 
+// One that never came to execute. If it is traced, its stops may come to us, or its end to the tracer.
+void end_child(pid_t child) {
+  kill(child, SIGKILL);
+  int status = 0;
+  while (checked("wait for a process", [&] { return waitpid(child, &status, 0); }) && WIFSTOPPED(status)) {
+  }
+}
+
 }  // namespace
 
 std::vector<std::string> environment_with_agent(const std::string& agent_library, const std::string& session) {
@@ -56,10 +64,13 @@ std::vector<std::string> environment_with_agent(const std::string& agent_library
 }
 
 Result<pid_t> launch(const std::string& path, const std::vector<std::string>& arguments,
-                     const std::vector<std::string>& environment, const std::function<void()>& prepare) {
-  int ends[2];
+                     const std::vector<std::string>& environment, const std::function<void()>& prepare,
+                     const std::function<Result<void>(pid_t)>& on_forked) {
+  int ends[2], gate_ends[2];
   CULPRIT_TRY(checked("create a pipe", [&] { return pipe2(ends, O_CLOEXEC); }));
   Fd answer(ends[0]), report(ends[1]);
+  CULPRIT_TRY(checked("create a pipe", [&] { return pipe2(gate_ends, O_CLOEXEC); }));
+  Fd gate(gate_ends[0]), gate_keeper(gate_ends[1]);
 
   // Everything is allocated before the fork.
   std::vector<char*> argv = pointers_to(arguments), envp = pointers_to(environment);
@@ -70,6 +81,8 @@ Result<pid_t> launch(const std::string& path, const std::vector<std::string>& ar
   auto child = checked("start a process", [] { return fork(); });
   if (!child) return child;
   if (*child == 0) {
+    char byte = 0;
+    if (on_forked && read(gate.get(), &byte, 1) != 1) _exit(126);
     prepare();
     execve(path.c_str(), argv.data(), envp.data());
     if (errno == ENOEXEC) execve("/bin/sh", shell_argv.data(), envp.data());
@@ -78,11 +91,19 @@ Result<pid_t> launch(const std::string& path, const std::vector<std::string>& ar
     _exit(127);
   }
   report.reset();
+  if (on_forked) {
+    auto agreed = on_forked(*child);
+    if (!agreed) {
+      end_child(*child);
+      return tl::unexpected<Error>(std::move(agreed).error());
+    }
+    CULPRIT_TRY(checked("start a process", [&] { return write(gate_keeper.get(), "", 1); }));
+  }
   int error_number = 0;
   auto got =
       checked("wait for the program to start", [&] { return read(answer.get(), &error_number, sizeof(error_number)); });
   if (got && *got == 0) return child;
-  checked("wait for a process", [&] { return waitpid(*child, nullptr, 0); });
+  end_child(*child);
   return tl::unexpected<Error>(exec_error(path, error_number));
 }
 

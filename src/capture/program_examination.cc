@@ -67,10 +67,14 @@ ProgramExamination examine_elf(const std::string& path) {
 
 std::string ProgramExamination::sight_reason() const {
   if (what.empty()) return "";
-  return fmt::format(
-      "{} is {}: culprit's agent cannot see what it does, so its handle table is read from outside now and then; "
-      "handles have names, but it is not known which code made them",
-      printable(base_name(path)), what);
+  return why_no_agent() +
+         ", so its handle table is read from outside now and then; handles have names, but it is not known which code "
+         "made them";
+}
+
+std::string ProgramExamination::why_no_agent() const {
+  if (what.empty()) return "";
+  return fmt::format("{} is {}: culprit's agent cannot see what it does", printable(base_name(path)), what);
 }
 
 Result<std::string> find_program(const std::string& name, const std::string& search_path) {

@@ -32,6 +32,8 @@ struct ProgramExamination {
   }
   // "culprit cannot …: the table is read from outside instead", for Process::sight_reason. Empty when followable.
   std::string sight_reason() const;
+  // "x is a static program, which culprit's agent cannot be loaded into"; empty when followable.
+  std::string why_no_agent() const;
 };
 
 // What execvp would run. not_found: exit status 127; no_access: 126. The sentences are for the user.

@@ -1,78 +1,61 @@
 #include "capture/ptrace_recorder.h"
 
-#include "capture/tracer.h"
-
 namespace culprit {
-namespace {
 
-class PtraceRecorder final : public LiveRecorder {
- public:
-  PtraceRecorder(const WatchRequest& request, TraceTables& tables, EventSink& sink)
-      : tables_(tables), sink_(sink), tracer_(request.buffer_bytes, request.memory_bytes, Tracer::Waits::for_traced) {}
+PtraceRecorder::PtraceRecorder(const WatchRequest& request, TraceTables& tables, EventSink& sink, Tracer::Waits waits)
+    : tables_(tables), sink_(sink), tracer_(request.buffer_bytes, request.memory_bytes, waits) {}
 
-  ~PtraceRecorder() override {
-    if (!is_finished_) tracer_.call([](TracedTree& tree) { tree.release(); });
-  }
+PtraceRecorder::~PtraceRecorder() {
+  if (!is_finished_) tracer_.call([](TracedTree& tree) { tree.release(); });
+}
 
-  Result<void> attach(uint32_t pid) {
-    Result<void> result;
-    tracer_.call([&](TracedTree& tree) { result = tree.attach(pid, ""); });
-    return result;
-  }
+Result<void> PtraceRecorder::attach(uint32_t pid) {
+  Result<void> result;
+  tracer_.call([&](TracedTree& tree) { result = tree.attach(pid, ""); });
+  return result;
+}
 
-  std::string name() const override { return "ptrace"; }
+Result<void> PtraceRecorder::adopt(uint32_t pid, Time started, const std::string& why) {
+  Result<void> result;
+  tracer_.call([&](TracedTree& tree) { result = tree.adopt(pid, started, why); });
+  return result;
+}
 
-  bool round() override { return tracer_.out().deliver(tables_, sink_); }
+void PtraceRecorder::take_snapshots(SnapshotReason reason) {
+  tracer_.call([&](TracedTree& tree) { tree.take_snapshots(reason); });
+  round();
+}
 
-  void sleep(std::chrono::microseconds limit) override { tracer_.out().wait(limit); }
+void PtraceRecorder::hand_on_losses() {
+  tracer_.call([](TracedTree& tree) { tree.hand_on_losses(); });
+  round();
+  uint64_t dropped = tracer_.out().dropped();
+  if (dropped > told_dropped_) sink_.on_loss({LossKind::ring_full, dropped - told_dropped_, ProcessId::none, ""});
+  told_dropped_ = dropped;
+}
 
-  void take_snapshots(SnapshotReason reason) override {
-    tracer_.call([&](TracedTree& tree) { tree.take_snapshots(reason); });
-    round();
-  }
+RecorderStatus PtraceRecorder::status() const {
+  RecorderStatus status;
+  status.events = tracer_.out().delivered_handle_events();
+  status.lost = tracer_.out().dropped();
+  status.processes = static_cast<uint32_t>(tracer_.processes());
+  status.longest_stop = tracer_.longest_stop();
+  return status;
+}
 
-  void hand_on_losses() override {
-    tracer_.call([](TracedTree& tree) { tree.hand_on_losses(); });
-    round();
-    uint64_t dropped = tracer_.out().dropped();
-    if (dropped > told_dropped_) sink_.on_loss({LossKind::ring_full, dropped - told_dropped_, ProcessId::none, ""});
-    told_dropped_ = dropped;
-  }
-
-  bool has_targets() const override { return !tracer_.is_over(); }
-
-  RecorderStatus status() const override {
-    RecorderStatus status;
-    status.events = tracer_.out().delivered_handle_events();
-    status.lost = tracer_.out().dropped();
-    status.processes = static_cast<uint32_t>(tracer_.processes());
-    status.longest_stop = tracer_.longest_stop();
-    return status;
-  }
-
-  void finish() override {
-    if (is_finished_) return;
-    is_finished_ = true;
-    tracer_.call([](TracedTree& tree) { tree.release(); });
-    hand_on_losses();
-    tracer_.end();
-  }
-
- private:
-  TraceTables& tables_;
-  EventSink& sink_;
-  Tracer tracer_;
-  uint64_t told_dropped_ = 0;
-  bool is_finished_ = false;
-};
-
-}  // namespace
+void PtraceRecorder::finish() {
+  if (is_finished_) return;
+  is_finished_ = true;
+  tracer_.call([](TracedTree& tree) { tree.release(); });
+  hand_on_losses();
+  tracer_.end();
+}
 
 Result<std::unique_ptr<LiveRecorder>> start_ptrace_recorder(const WatchRequest& request, TraceTables& tables,
                                                             EventSink& sink) {
   if (!request.is_one_process() || request.pids.empty())
     return fail(ErrorKind::usage, "ptrace records one process that runs, and those it makes");
-  auto recorder = std::make_unique<PtraceRecorder>(request, tables, sink);
+  auto recorder = std::make_unique<PtraceRecorder>(request, tables, sink, Tracer::Waits::for_traced);
   CULPRIT_TRY(recorder->attach(request.pids.front()));
   return recorder;
 }

@@ -1,8 +1,6 @@
 #include "capture/recorder.h"
 
 #include <fmt/core.h>
-#include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/utsname.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -17,8 +15,9 @@
 #include "capture/ladder.h"
 #include "capture/launch.h"
 #include "capture/program_examination.h"
+#include "capture/ptrace_run.h"
 #include "capture/raised_priority.h"
-#include "capture/tree_signals.h"
+#include "capture/run_surroundings.h"
 
 namespace culprit {
 namespace {
@@ -26,34 +25,6 @@ namespace {
 using std::chrono::microseconds;
 constexpr microseconds shortest_sleep{200}, longest_sleep{20'000};
 constexpr Time tick_interval = 1'000'000'000;
-
-// pidfds of a large tree are many. The child gets the limit back that culprit was started with.
-class RaisedFileLimit {
- public:
-  RaisedFileLimit() {
-    getrlimit(RLIMIT_NOFILE, &original_);
-    rlimit raised = original_;
-    raised.rlim_cur = std::min<rlim_t>(raised.rlim_max, 65536);
-    if (raised.rlim_cur > original_.rlim_cur) setrlimit(RLIMIT_NOFILE, &raised);
-  }
-  ~RaisedFileLimit() { restore(); }
-  void restore() const { setrlimit(RLIMIT_NOFILE, &original_); }
-
- private:
-  rlimit original_{};
-};
-
-class Subreaper {
- public:
-  Subreaper() {
-    prctl(PR_GET_CHILD_SUBREAPER, &original_);
-    prctl(PR_SET_CHILD_SUBREAPER, 1);
-  }
-  ~Subreaper() { prctl(PR_SET_CHILD_SUBREAPER, original_); }
-
- private:
-  int original_ = 0;
-};
 
 std::string joined(const std::vector<std::string>& words) {
   std::string text;
@@ -120,15 +91,6 @@ class Run {
   bool no_children_left_ = false;
 };
 
-RunOutcome not_started(const RunRequest& request, const Error& error) {
-  RunOutcome outcome;
-  outcome.not_started_why = error.what;
-  outcome.not_started_status = error.kind == ErrorKind::not_found ? 127 : 126;
-  outcome.info = describe_run(request);
-  outcome.info.ended = outcome.info.started;
-  return outcome;
-}
-
 Result<void> check_agent_library(const std::string& path) {
   if (!path.starts_with("/"))
     return fail(ErrorKind::usage, fmt::format("{}: the path of the agent library is not absolute", path));
@@ -149,13 +111,19 @@ std::string search_path() {
 
 }  // namespace
 
+Via chosen_via(const RunRequest& request) {
+  if (request.via != Via::best || request.command.empty()) return request.via == Via::best ? Via::agent : request.via;
+  auto program = find_program(request.command.front(), search_path());
+  return program && wants_ptrace(examine_program(*program)) ? Via::ptrace : Via::agent;
+}
+
 TraceInfo describe_run(const RunRequest& request) {
   TraceInfo info;
   utsname machine{};
   uname(&machine);
   timespec wall{};
   clock_gettime(CLOCK_REALTIME, &wall);
-  info.recorded_by = fmt::format("culprit 0.1.0, {}", name_of(request.via));
+  info.recorded_by = fmt::format("culprit 0.1.0, {}", name_of(chosen_via(request)));
   info.command = joined(request.command);
   info.machine = fmt::format("{}, {} {} {}", machine.nodename, machine.sysname, machine.release, machine.machine);
   info.started = monotonic_now();
@@ -164,28 +132,6 @@ TraceInfo describe_run(const RunRequest& request) {
 }
 
 namespace {
-
-// What surrounds the program while it runs.
-struct Surroundings {
-  Surroundings(uint32_t& doorbell, int program_priority) : priority(program_priority), signals(doorbell) {}
-
-  int priority;  // what the program gets
-  RaisedFileLimit file_limit;
-  Subreaper subreaper;
-  TreeSignals signals;
-};
-
-Result<pid_t> launch_in(Surroundings& surroundings, const std::string& program, const RunRequest& request,
-                        const std::vector<std::string>& environment) {
-  surroundings.signals.hold();
-  auto pid = launch(program, request.command, environment, [&] {
-    surroundings.file_limit.restore();
-    surroundings.signals.restore_in_child();
-    setpriority(PRIO_PROCESS, 0, surroundings.priority);
-  });
-  surroundings.signals.program_started(pid ? *pid : 0);
-  return pid;
-}
 
 template <typename Recorder>
 void follow(Recorder& recorder, Surroundings& surroundings, pid_t pid, const std::function<void()>& tick,
@@ -197,12 +143,6 @@ void follow(Recorder& recorder, Surroundings& surroundings, pid_t pid, const std
   outcome.wait_status = run.wait_status();
   outcome.interrupted = run.was_interrupted();
   outcome.info.ended = monotonic_now();
-}
-
-std::vector<std::string> own_environment() {
-  std::vector<std::string> environment;
-  for (char** entry = environ; *entry != nullptr; entry++) environment.emplace_back(*entry);
-  return environment;
 }
 
 Result<RunOutcome> record_run_by_agent(const RunRequest& request, const std::string& program, TraceTables& tables,
@@ -255,8 +195,14 @@ Result<RunOutcome> record_run(const RunRequest& request, TraceTables& tables, Ev
   if (request.command.empty()) return fail(ErrorKind::usage, "no command to run was given");
   auto program = find_program(request.command.front(), search_path());
   if (!program) return not_started(request, program.error());
-  if (request.via == Via::bpf) return record_run_by_bpf(request, *program, tables, sink, tick);
-  return record_run_by_agent(request, *program, tables, sink, tick);
+  switch (chosen_via(request)) {
+    case Via::bpf:
+      return record_run_by_bpf(request, *program, tables, sink, tick);
+    case Via::ptrace:
+      return record_run_by_ptrace(request, *program, tables, sink, tick);
+    default:
+      return record_run_by_agent(request, *program, tables, sink, tick);
+  }
 }
 
 }  // namespace culprit

@@ -18,8 +18,11 @@ struct RunRequest {
   std::string agent_library;         // absolute path of libculprit_agent.so
   std::string wrappers_library;      // of libculprit_agent_wrappers.so; empty: never wrap
   bool wrap = false;                 // use the wrappers even where libc can be patched
-  Via via = Via::agent;              // or bpf
+  Via via = Via::best;               // the agent, or ptrace for programs that the agent cannot follow
 };
+
+// What will record the program: never `best`.
+Via chosen_via(const RunRequest& request);
 
 struct RunOutcome {
   bool started = false;

@@ -191,12 +191,11 @@ void TracedTree::on_fork(Tracee& thread, Time now) {
     book_.forked(child, parent, now, flags.shares_table, thread.tid, thread.call.stack);
     WatchedProcess* book = book_.find(child);
     if (book == nullptr) return;
-    std::string why = tables_.process(parent.id).sight_reason;
     process = &add_process(*book);
     process->code_changed = thread.process->code_changed;
     process->code_grew = thread.process->code_grew;
     process->fanotify_handles = thread.process->fanotify_handles;
-    book_.set_sight(*book, Sight::ptrace, why);
+    book_.set_sight(*book, Sight::ptrace, "");
     out_.process_changed(book->id);
   }
   Tracee& added = add_thread(child, process);

@@ -99,6 +99,7 @@ void Tracer::do_what_was_asked(TracedTree& tree) {
 void Tracer::publish(const TracedTree& tree) {
   processes_ = tree.living();
   longest_stop_ = tree.longest_stop();
+  first_status_ = tree.first_status().value_or(-1);
 }
 
 void Tracer::work() {

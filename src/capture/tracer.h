@@ -37,6 +37,10 @@ class Tracer {
   // Nothing is traced any more, and there are no children to wait for.
   bool is_over() const { return is_over_; }
   size_t processes() const { return processes_; }
+  std::optional<int> first_status() const {
+    int64_t status = first_status_;
+    return status < 0 ? std::nullopt : std::optional(static_cast<int>(status));
+  }
   Time longest_stop() const { return longest_stop_; }
 
  private:
@@ -50,6 +54,7 @@ class Tracer {
   std::atomic<bool> is_over_ = false;
   std::atomic<size_t> processes_ = 0;
   std::atomic<Time> longest_stop_ = 0;
+  std::atomic<int64_t> first_status_ = -1;
 
   std::mutex mutex_;
   std::condition_variable asked_, answered_;

@@ -37,7 +37,7 @@ TreeSignals::TreeSignals(uint32_t& doorbell) {
     if (is_ignored && handled[i] != SIGCHLD) continue;  // with SIGCHLD ignored, statuses would be lost
     struct sigaction ours {};
     ours.sa_sigaction = on_signal;
-    ours.sa_flags = SA_SIGINFO;
+    ours.sa_flags = SA_SIGINFO | SA_NOCLDSTOP;
     sigfillset(&ours.sa_mask);
     sigaction(handled[i], &ours, nullptr);
   }

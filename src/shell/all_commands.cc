@@ -27,9 +27,9 @@ constexpr OptionRow wrappers_option{"--wrappers", "", ValueKind::none, "",
                                     "wrap libc's functions instead of patching its system calls (sees less)"};
 
 constexpr OptionRow run_via_option{
-    "--via", "", ValueKind::text, "agent|bpf",
-    "who watches: the agent inside (the default), or the kernel (root), which sees every way "
-    "to make a handle and touches nothing"};
+    "--via", "", ValueKind::text, "agent|bpf|ptrace",
+    "who watches: the agent inside (the default); the kernel (root), which sees every way to make a handle and touches "
+    "nothing; or ptrace, slow, for programs without glibc (the default for those)"};
 
 constexpr OptionRow by_option{
     "--by", "", ValueKind::text, "LIST",

@@ -70,7 +70,8 @@ Result<RunRequest> run_request(const Arguments& arguments) {
     if (!via) return tl::unexpected<Error>(std::move(via).error());
     request.via = *via;
   }
-  if (request.via == Via::bpf) return request;
+  request.via = chosen_via(request);
+  if (request.via != Via::agent) return request;
   auto agent = find_agent_library();
   if (!agent) return tl::unexpected<Error>(std::move(agent).error());
   auto wrappers = find_agent_library(AgentKind::wrapping);
