@@ -5,6 +5,7 @@
 #include "shell/doctor.h"
 #include "shell/handle_commands.h"
 #include "shell/help_commands.h"
+#include "shell/record_commands.h"
 
 namespace culprit {
 
@@ -87,6 +88,22 @@ constexpr OptionRow attach_options[] = {live_via_option, output_option, command_
 constexpr OptionRow diff_options[] = {json_option,     csv_option,       report_option,    diff_top_option,
                                       diff_all_option, diff_from_option, diff_to_option,   process_option,
                                       type_option,     stack_option,     not_stack_option, min_age_option};
+constexpr OptionRow record_start_options[] = {
+    {"--all", "", ValueKind::none, "", "every process, also those that start later (root)"},
+    {"--pid", "", ValueKind::text, "PID[,…]", "these processes and their children"},
+    {"--name", "", ValueKind::text, "NAME[,…]", "programs called so, also those that start later"},
+    {"--cgroup", "", ValueKind::text, "PATH[,…]", "the processes in a cgroup, also those that come later"},
+    {"--uid", "", ValueKind::text, "USER[,…]", "the processes of a user, by name or number"},
+    {"--types", "", ValueKind::text, "TYPE[,…]", "only handles of these types: socket, pipe, perf_event …"},
+    {"--output", "-o", ValueKind::file, "FILE", "the recording (culprit-1.culprit, -2 …)"},
+    {"--circular", "", ValueKind::size, "SIZE", "keep the newest events in a file of that size; what is open is kept"},
+    {"--max-size", "", ValueKind::size, "SIZE", "end when the file has that size"},
+    {"--for", "", ValueKind::duration, "DURATION", "end by itself after that time"},
+    {"--stop-when", "", ValueKind::text, "CONDITION", "end by itself: handles(server) > 5000 or size > 2G"},
+    {"--buffer", "", ValueKind::size, "SIZE", "between the kernel or process and the recorder (16M)"},
+    {"--memory", "", ValueKind::size, "SIZE", "at most so much for the recorder's own tables (256M)"},
+    live_via_option,
+    json_option};
 constexpr OptionRow doctor_options[] = {json_option};
 constexpr OptionRow help_options[] = {
     {"--markdown", "", ValueKind::none, "", "the whole reference, as in docs/commands.md"}};
@@ -130,6 +147,20 @@ constexpr std::string_view attach_details =
     "\n"
     "    culprit attach 1234\n"
     "    culprit attach server -c 'mark; sleep 10s; diff'";
+constexpr std::string_view record_start_details =
+    "Puts a recorder into the background and returns when it has begun. It is called after its file. Several can be "
+    "at\n"
+    "work at a time.\n"
+    "\n"
+    "A circular recording holds what happened last, and of all that was before the handles that are still open, with\n"
+    "the stack that made them. In --stop-when, handles(NAME) are those of the process of that name (or pid) that has\n"
+    "most, handles(all) those of all that is recorded; events and size (2G) can be compared as well, with and, or and\n"
+    "parentheses.\n"
+    "\n"
+    "    culprit record start --all --circular 8G -o leak.culprit\n"
+    "    culprit record start --name server --stop-when 'handles(server) > 5000'";
+constexpr std::string_view record_stop_details =
+    "NAME is needed where there are several. Of a recorder that has ended by itself, it says where the recording is.";
 constexpr std::string_view doctor_details =
     "Looks at the agent, the C library, permissions, the clock, limits and symbol sources of this machine, and tells "
     "for\n"
@@ -145,6 +176,14 @@ constexpr Command commands[] = {
      attach_options, Operands::one, run_attach},
     {"diff", "[options] RECORDING [RECORDING]", "what has changed between two moments, or two recordings", diff_details,
      diff_options, Operands::one_or_two, run_diff},
+    {"record start", "[options]", "record in the background", record_start_details, record_start_options,
+     Operands::none, run_record_start},
+    {"record stop", "[NAME]", "end a recorder and complete its recording", record_stop_details, doctor_options,
+     Operands::at_most_one, run_record_stop},
+    {"record status", "[NAME]", "what the recorders do: events, losses, size, cost", "", doctor_options,
+     Operands::at_most_one, run_record_status},
+    {"record cancel", "[NAME]", "end a recorder and throw away what it recorded", "", doctor_options,
+     Operands::at_most_one, run_record_cancel},
     {"doctor", "[--json]", "what works on this machine, what does not, and what to do about it", doctor_details,
      doctor_options, Operands::none, run_doctor},
     {"help", "[COMMAND]", "explain culprit, or one command", "", help_options, Operands::at_most_two, run_help},

@@ -100,7 +100,10 @@ Result<void> LiveSession::begin() {
   if (!chain) return tl::unexpected<Error>(std::move(chain).error());
   chain_ = std::move(*chain);
   auto recording = start_live_recorder(request_.watch, request_.via, request_.libraries, tables_, chain_->sink());
-  if (!recording) return tl::unexpected<Error>(std::move(recording).error());
+  if (!recording) {
+    chain_->writer().discard();
+    return tl::unexpected<Error>(std::move(recording).error());
+  }
   recorder_ = std::move(recording->recorder);
   refused_ = std::move(recording->refused);
   back_end_ = recorder_->name();
@@ -212,6 +215,15 @@ Result<void> LiveSession::finish() {
   thread_.join();
   info_.ended = monotonic_now();
   return chain_->writer().finish(info_);
+}
+
+void LiveSession::discard() {
+  {
+    std::lock_guard lock(mutex_);
+    stop_ = true;
+  }
+  thread_.join();
+  chain_->writer().discard();
 }
 
 Result<std::unique_ptr<Trace>> LiveSession::finished() { return chain_->writer().reopen(); }

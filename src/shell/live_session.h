@@ -62,6 +62,8 @@ class LiveSession {
 
   // Lets the processes go and completes the recording. Nothing but finished() and status() may be called afterwards.
   Result<void> finish();
+  // Lets the processes go and takes the recording away. Nothing may be called afterwards.
+  void discard();
   // The whole recording, after finish() (also after one that failed).
   Result<std::unique_ptr<Trace>> finished();
 

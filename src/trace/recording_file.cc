@@ -175,6 +175,10 @@ void RecordingFile::drop_waiting() {
   waiting_bytes_ = 0;
 }
 
+void RecordingFile::remove() {
+  if (!path_.empty() && same_file(fd_.get(), name_)) ::unlink(name_.c_str());
+}
+
 Result<void> RecordingFile::complete() {
   if (path_.empty()) return {};
   CULPRIT_TRY(check_replaceable(path_));

@@ -38,6 +38,9 @@ class RecordingFile {
   // Syncs and renames path.partial to path; a temporary file has nothing to be renamed.
   Result<void> complete();
 
+  // Takes the file away, as if nothing had been recorded.
+  void remove();
+
   uint64_t size() const { return size_; }  // of what is known to be written
   uint64_t blocks_written() const { return sequence_; }
   uint64_t blocks_dropped() const { return dropped_; }

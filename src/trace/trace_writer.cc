@@ -208,6 +208,11 @@ std::vector<Loss> TraceWriter::State::losses_so_far(uint64_t blocks_missing) con
   return losses;
 }
 
+void TraceWriter::discard() {
+  state_->finished = true;
+  state_->file.remove();
+}
+
 Result<std::unique_ptr<Trace>> TraceWriter::reopen() {
   if (!state_->finished) flush();
   auto number =

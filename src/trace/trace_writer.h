@@ -71,6 +71,9 @@ class TraceWriter : public EventSink {
   // Nothing may be recorded afterwards.
   Result<void> finish(const TraceInfo& final);
 
+  // Takes the file away, as if nothing had been recorded. Nothing may be called afterwards.
+  void discard();
+
   // The recording as written so far, through the file that is open here: works for a temporary one, and when finish()
   // failed, or the directory is gone. Includes the losses that could not be written. Usually after finish().
   Result<std::unique_ptr<Trace>> reopen();
