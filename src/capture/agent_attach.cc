@@ -14,6 +14,7 @@
 #include "capture/agent_recorder.h"
 #include "capture/counting_sink.h"
 #include "capture/eject.h"
+#include "capture/handle_calls.h"
 #include "capture/inject.h"
 #include "capture/raised_priority.h"
 #include "capture/victim_check.h"
@@ -47,7 +48,7 @@ auto in_own_thread(Work work, Serve serve) {
 Result<TouchedProcess> open_victim(uint32_t pid, const VictimCode& code) {
   auto memory = VictimMemory::open(pid);
   if (!memory) return tl::unexpected<Error>(memory.error());
-  return TouchedProcess{pid, std::move(*memory), code, 0};
+  return TouchedProcess{pid, std::move(*memory), code, 0, {}};
 }
 
 class AgentAttach final : public LiveRecorder {
@@ -64,12 +65,13 @@ class AgentAttach final : public LiveRecorder {
     auto plan = recorder_->plan_attach(pid_);
     if (!plan) return not_attached(plan.error());
     Time since = monotonic_now();
-    if (auto injected = put_agent_in(*plan); !injected) {
+    auto injected = put_agent_in(*plan);
+    if (!injected) {
       recorder_->abandon(*plan);
       take_agent_out(pid_);
       return not_attached(injected.error());
     }
-    recorder_->attached(*plan, since);
+    recorder_->attached(*plan, since, blind_spots(*injected));
     is_recording_ = true;
     return {};
   }
@@ -125,7 +127,17 @@ class AgentAttach final : public LiveRecorder {
     return {};
   }
 
-  Result<void> put_agent_in(AgentRecorder::AttachPlan& plan) {
+  static std::string blind_spots(const std::vector<uint16_t>& left_out) {
+    if (left_out.empty()) return "";
+    std::string calls;
+    for (uint16_t number : left_out) calls += (calls.empty() ? "" : ", ") + describe_call(number, 0).call;
+    return fmt::format(
+        "places of its libc that are not as expected, or cannot be changed while it runs, stay as they "
+        "are; what they make is only found by comparing with /proc: {}",
+        calls);
+  }
+
+  Result<std::vector<uint16_t>> put_agent_in(AgentRecorder::AttachPlan& plan) {
     auto victim = open_victim(pid_, plan.code);
     if (!victim) return tl::unexpected<Error>(victim.error());
     auto result =

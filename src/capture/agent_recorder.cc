@@ -135,13 +135,14 @@ Result<AgentRecorder::AttachPlan> AgentRecorder::plan_attach(uint32_t pid) {
   return plan;
 }
 
-void AgentRecorder::attached(const AttachPlan& plan, Time since) {
+void AgentRecorder::attached(const AttachPlan& plan, Time since, const std::string& blind_spots) {
   WatchedProcess& process = book_.launched(plan.pid, since);
   process.record = static_cast<int>(plan.record);
   process.said_hello = true;
   images_.read_mappings(process, images_.table_generation(process));
   images_.publish(process, false);
-  book_.set_sight(process, Sight::agent, images_.unfit_sites(process));
+  std::string unfit = images_.unfit_sites(process);
+  book_.set_sight(process, Sight::agent, unfit + (unfit.empty() || blind_spots.empty() ? "" : "; ") + blind_spots);
   requests_.snapshot(process, SnapshotReason::start, false);
 }
 

@@ -40,7 +40,7 @@ class AgentRecorder {
     culprit_attach argument;
   };
   Result<AttachPlan> plan_attach(uint32_t pid);
-  void attached(const AttachPlan& plan, Time since);
+  void attached(const AttachPlan& plan, Time since, const std::string& blind_spots);
   void abandon(const AttachPlan& plan) { memory_.free_process(plan.record); }
   // Lets agents in that just begin, and nothing else.
   void serve_newcomers();

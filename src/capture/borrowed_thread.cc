@@ -7,6 +7,7 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <csignal>
 #include <utility>
@@ -20,6 +21,7 @@ namespace {
 constexpr uint64_t red_zone = 128;
 constexpr uint64_t stack_size = uint64_t{256} << 10;  // scratch memory below, the stack of the calls above
 constexpr Time short_patience = 200'000'000;
+constexpr Time lock_patience = 8'000'000;
 constexpr uint64_t no_system_call = ~uint64_t{0};
 constexpr uint64_t every_signal = ~uint64_t{0};
 // Tells of a call's end. Programs that do not want to hear of it need not ignore it: that is what happens anyway.
@@ -28,7 +30,9 @@ constexpr int end_signal = SIGWINCH;
 bool set_signal_mask(uint32_t tid, uint64_t mask) { return ptrace(PTRACE_SETSIGMASK, tid, sizeof mask, &mask) == 0; }
 
 tl::unexpected<Error> has_ended() { return fail(ErrorKind::gone, "the process ended meanwhile"); }
-tl::unexpected<Error> takes_too_long() { return fail(ErrorKind::limit, "its loader takes too long"); }
+tl::unexpected<Error> takes_too_long() {
+  return fail(ErrorKind::system, "its loader takes too long (what it was asked to load may still come, unused)");
+}
 
 }  // namespace
 
@@ -36,7 +40,6 @@ Result<BorrowedThread> BorrowedThread::borrow(TracedThread& thread, uint32_t pid
                                               const LibcEntries& entries) {
   BorrowedThread borrowed(thread, pid, memory, entries);
   CULPRIT_TRY(borrowed.save());
-  CULPRIT_TRY(borrowed.find_errno());
   CULPRIT_TRY(borrowed.make_stack());
   return borrowed;
 }
@@ -49,26 +52,11 @@ Result<void> BorrowedThread::save() {
                ptrace(PTRACE_GETSIGMASK, thread_->tid(), sizeof signal_mask_, &signal_mask_) == 0;
   if (!saved) return has_ended();
   vectors_.resize(area.iov_len);
-  return {};
-}
-
-// A handful of instructions, followed one by one, as a function's result cannot be seen from outside any more once
-// rt_sigreturn begins.
-Result<void> BorrowedThread::find_errno() {
-  constexpr int most_steps = 64;
-  CULPRIT_TRY(start(entries_.errno_location, {}, registers_.rsp - red_zone));
-  user_regs_struct now{};
-  for (int step = 0; step < most_steps; step++) {
-    thread_->run_on(PTRACE_SINGLESTEP);
-    if (thread_->wait(monotonic_now() + short_patience) != ThreadState::stopped || !thread_->read_registers(now))
-      return has_ended();
-    if (now.rip == entries_.sigreturn) break;
-  }
-  bool is_read = now.rip == entries_.sigreturn && memory_->read_value(now.rax, errno_);
-  if (is_read) errno_at_ = now.rax;
-  restore();
-  if (!is_read) return fail(ErrorKind::unsupported, "its libc does not say where errno is");
-  return {};
+  uint64_t offset = 0;
+  if (!memory_->read_value(entries_.errno_offset, offset)) return has_ended();
+  errno_at_ = registers_.fs_base + offset;
+  if (memory_->read_value(errno_at_, errno_)) return {};
+  return fail(ErrorKind::unsupported, "a thread of it has no errno");
 }
 
 Result<void> BorrowedThread::make_stack() {
@@ -131,7 +119,8 @@ Result<void> BorrowedThread::run(Time deadline) {
   }
   for (;;) {
     thread_->run_on(first_.is_over ? PTRACE_CONT : PTRACE_SYSCALL);
-    ThreadState state = thread_->wait(deadline);
+    bool waits_for_lock = first_.is_entered && !first_.is_over && first_.number == SYS_futex;
+    ThreadState state = thread_->wait(waits_for_lock ? std::min(deadline, monotonic_now() + lock_patience) : deadline);
     if (state == ThreadState::gone) return has_ended();
     if (state == ThreadState::running) return give_up();
     if (has_returned()) return {};
@@ -211,7 +200,7 @@ void BorrowedThread::release_stack() {
 // The registers last: until then the thread would still go back by its frames.
 void BorrowedThread::restore() {
   if (thread_->state() != ThreadState::stopped) return;
-  if (errno_at_ != 0) memory_->write_value(errno_at_, errno_);
+  memory_->write_value(errno_at_, errno_);
   iovec area{vectors_.data(), vectors_.size()};
   ptrace(PTRACE_SETREGSET, thread_->tid(), NT_X86_XSTATE, &area);
   set_signal_mask(thread_->tid(), signal_mask_);

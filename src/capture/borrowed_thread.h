@@ -21,8 +21,8 @@ namespace culprit {
 struct LibcEntries {
   uint64_t dlopen = 0, dlclose = 0;
   uint64_t mmap = 0, munmap = 0;
-  uint64_t errno_location = 0;  // __errno_location
-  uint64_t sigreturn = 0;       // `mov $15,%rax; syscall`
+  uint64_t errno_offset = 0;  // where it stands how far from its thread pointer a thread has errno
+  uint64_t sigreturn = 0;     // `mov $15,%rax; syscall`
 };
 
 class BorrowedThread {
@@ -36,9 +36,9 @@ class BorrowedThread {
   static constexpr uint64_t scratch_size = 65536;
   uint64_t scratch() const { return stack_; }
 
-  // Calls a function there. Errors: limit (it takes too long: the thread is left to finish it, or, where it only waits
-  // for its turn, made to give up), gone, system (it crashed: the thread is taken out of it). After an error there is
-  // nothing to give back.
+  // Calls a function there. Errors: limit (somebody holds the lock that it needs first: it was made to give up, and may
+  // be called again later), system (it takes too long, and the thread is left to finish it; or it crashed, and the
+  // thread is taken out of it), gone. After an error there is nothing to give back.
   using Arguments = std::array<uint64_t, 6>;
   Result<void> call(uint64_t function, const Arguments& arguments, Time patience);
 
@@ -49,7 +49,6 @@ class BorrowedThread {
       : thread_(&thread), pid_(pid), memory_(&memory), entries_(entries) {}
 
   Result<void> save();
-  Result<void> find_errno();
   Result<void> make_stack();
   void release_stack();
   void restore();

@@ -65,9 +65,13 @@ class Unpatching {
     return true;
   }
 
+  // The stub itself says whose it is; the jump to it may be gone already.
   std::optional<uint64_t> way_out(uint64_t pc) const {
-    auto site = std::ranges::find(patches_, pc & ~uint64_t{CULPRIT_STUB_SIZE - 1}, &PatchedSite::stub);
-    return site == patches_.end() ? std::nullopt : way_out_of_stub(*site, pc);
+    uint64_t stub = pc & ~uint64_t{CULPRIT_STUB_SIZE - 1}, start = 0;
+    if (!victim_.memory.read_value(stub + CULPRIT_STUB_DATA, start)) return {};
+    auto site = std::ranges::lower_bound(victim_.code.sites(), start, {}, &VictimCode::Site::start);
+    if (site == victim_.code.sites().end() || site->start != start) return {};
+    return way_out_of_stub({start, stub, site->site}, pc);
   }
 
   // Signal handlers that interrupted a stub return to libc instead. True: some frame stays in the agent, as far as can
@@ -123,7 +127,7 @@ struct Undone {
 
 Result<Undone> undo_patches(TouchedProcess& victim, const AgentPresence& agent) {
   Unpatching unpatching(victim, agent, find_patches(victim, agent));
-  ProcessStopper stopper(victim.pid);
+  ProcessStopper stopper(victim.pid, victim.late);
   Undone undone;
   Time deadline = monotonic_now() + leaving_time;
   Result<void> stopped;
@@ -141,39 +145,54 @@ Result<Undone> undo_patches(TouchedProcess& victim, const AgentPresence& agent) 
   return undone;
 }
 
-// On the borrowed thread.
+// On borrowed threads: when one cannot go on, the next goes on where it was.
 class Unloading {
  public:
-  Unloading(TouchedProcess& victim, const AgentFile& file, const AgentPresence& agent, BorrowedThread& thread)
-      : victim_(victim), file_(file), agent_(agent), thread_(thread) {}
+  Unloading(TouchedProcess& victim, const AgentFile& file, const AgentPresence& agent)
+      : victim_(victim), file_(file), agent_(agent) {}
 
-  Result<void> run() {
-    for (const AgentPresence::Piece& piece : agent_.session)
-      CULPRIT_TRY(thread_.call(victim_.code.libc().munmap, {piece.start, piece.end - piece.start}, call_patience));
+  Result<void> run(BorrowedThread& thread) {
+    for (; unmapped_ < agent_.session.size(); unmapped_++) {
+      const AgentPresence::Piece& piece = agent_.session[unmapped_];
+      CULPRIT_TRY(thread.call(victim_.code.libc().munmap, {piece.start, piece.end - piece.start}, call_patience));
+    }
     bool can_close = agent_.start != 0 && agent_.is_this_file && !agent_.began_with_it;
-    return can_close ? close_library() : Result<void>();
+    return can_close ? close_library(thread) : Result<void>();
   }
 
  private:
-  // Its handle is asked for, which counts as opening it once more.
-  Result<void> close_library() {
+  // Asking for its handle counts as opening it once more, and an earlier culprit may have been killed when it had just
+  // asked: it is closed until it is gone.
+  Result<void> close_library(BorrowedThread& thread) {
+    constexpr int most_times = 32;
+    if (handle_ == 0) CULPRIT_TRY(find_handle(thread));
+    for (int times = 0; handle_ != 0 && times < most_times && is_loaded(); times++)
+      CULPRIT_TRY(thread.call(victim_.code.libc().dlclose, {handle_}, call_patience));
+    return {};
+  }
+
+  bool is_loaded() const {
+    auto now = find_agent(victim_.pid, file_);
+    return now && now->start != 0;
+  }
+
+  Result<void> find_handle(BorrowedThread& thread) {
     constexpr uint64_t path_at = 1024;
     Bytes path = std::as_bytes(std::span(file_.path.c_str(), file_.path.size() + 1));
-    culprit_call open{victim_.code.libc().dlopen, {thread_.scratch() + path_at, RTLD_NOW | RTLD_NOLOAD}, 0};
-    if (!victim_.memory.write(thread_.scratch() + path_at, path) ||
-        !victim_.memory.write_value(thread_.scratch(), open))
-      return fail(ErrorKind::gone, "the process ended meanwhile");
-    CULPRIT_TRY(thread_.call(agent_.bias + file_.call, {thread_.scratch()}, call_patience));
-    if (!victim_.memory.read_value(thread_.scratch(), open) || open.result == 0) return {};
-    for (int time = 0; time < 2; time++)
-      CULPRIT_TRY(thread_.call(victim_.code.libc().dlclose, {open.result}, call_patience));
+    culprit_call open{victim_.code.libc().dlopen, {thread.scratch() + path_at, RTLD_NOW | RTLD_NOLOAD}, 0};
+    bool is_written =
+        victim_.memory.write(thread.scratch() + path_at, path) && victim_.memory.write_value(thread.scratch(), open);
+    if (!is_written) return fail(ErrorKind::gone, "the process ended meanwhile");
+    CULPRIT_TRY(thread.call(agent_.bias + file_.call, {thread.scratch()}, call_patience));
+    if (victim_.memory.read_value(thread.scratch(), open)) handle_ = open.result;
     return {};
   }
 
   TouchedProcess& victim_;
   const AgentFile& file_;
   const AgentPresence& agent_;
-  BorrowedThread& thread_;
+  size_t unmapped_ = 0;
+  uint64_t handle_ = 0;
 };
 
 std::string why_left(const AgentPresence& before, const AgentPresence& now, const Result<void>& unloaded) {
@@ -210,8 +229,8 @@ Result<Ejection> eject(TouchedProcess& victim, const AgentFile& file) {
     ejection.left_behind = "the agent's library, unused: a signal handler still runs that interrupted it";
     return ejection;
   }
-  auto unloaded = with_borrowed_thread(
-      victim, [&](BorrowedThread& thread) { return Unloading(victim, file, *agent, thread).run(); });
+  Unloading unloading(victim, file, *agent);
+  auto unloaded = with_borrowed_thread(victim, [&](BorrowedThread& thread) { return unloading.run(thread); });
   auto now = find_agent(victim.pid, file);
   if (!now) return tl::unexpected<Error>(now.error());
   ejection.left_behind = why_left(*agent, *now, unloaded);

@@ -2,6 +2,7 @@
 
 #include <dlfcn.h>
 #include <fmt/core.h>
+#include <sys/syscall.h>
 
 #include <algorithm>
 #include <cstring>
@@ -43,8 +44,8 @@ class Loading {
     if (!presence->is_this_file) {
       return fail(
           ErrorKind::unsupported,
-          "its loader does not take the agent's library (no room for more thread-local data, no memory left, or "
-          "a security module)");
+          "its loader does not take the agent's library (no free handle number, no memory, no room for thread-local "
+          "data, or a security module)");
     }
     uint64_t place = thread_.scratch() + argument_at;
     if (!victim_.memory.write_value(place, argument_)) return gone();
@@ -73,15 +74,31 @@ class Loading {
   BorrowedThread& thread_;
 };
 
-std::vector<PatchedSite> planned_patches(const VictimCode& code, const culprit_attach& answer) {
-  std::vector<PatchedSite> planned;
-  uint32_t count = std::min<uint32_t>(answer.jump_count, CULPRIT_STUB_COUNT);
-  for (const culprit_jump& jump : std::span(answer.jumps, count)) {
-    auto site = std::ranges::lower_bound(code.sites(), jump.site, {}, &VictimCode::Site::start);
-    bool is_known = site != code.sites().end() && site->start == jump.site;
-    if (is_known && can_be_patched_late(site->site)) planned.push_back({jump.site, jump.stub, site->site});
+// Which places become jumps, and which cannot.
+struct Plan {
+  std::vector<PatchedSite> patches;  // ascending
+  std::vector<uint16_t> left_out;    // system calls
+};
+
+// Ordinary reads and ioctls of these places make no handles: they are there for fanotify, and for terminals.
+bool is_of_no_account(const culprit_site& site, const culprit_attach& answer) {
+  return !can_be_patched_late(site) &&
+         (site.number == SYS_ioctl || (site.number == SYS_read && answer.fanotify_count == 0));
+}
+
+Plan make_plan(const VictimCode& code, const culprit_attach& answer) {
+  // A write over a page's end is two, and culprit might be killed between them.
+  constexpr uint64_t page = 4096;
+  auto jumps = std::span(answer.jumps, std::min<uint32_t>(answer.jump_count, CULPRIT_STUB_COUNT));
+  Plan plan;
+  for (const VictimCode::Site& site : code.sites()) {
+    auto jump = std::ranges::find(jumps, site.start, &culprit_jump::site);
+    if (jump != jumps.end() && can_be_patched_late(site.site) && site.start % page <= page - jump_size)
+      plan.patches.push_back({site.start, jump->stub, site.site});
+    else if (!is_of_no_account(site.site, answer))
+      plan.left_out.push_back(site.site.number);
   }
-  return planned;
+  return plan;
 }
 
 // With all threads stopped.
@@ -146,15 +163,11 @@ class Patching {
   const std::vector<PatchedSite>& planned_;  // ascending
 };
 
-Result<void> patch(TouchedProcess& victim, std::vector<PatchedSite> planned) {
-  std::ranges::sort(planned, {}, &PatchedSite::start);
-  // A write over a page's end is two.
-  constexpr uint64_t page = 4096;
-  std::erase_if(planned, [](const PatchedSite& site) { return site.start % page > page - jump_size; });
+Result<void> patch(TouchedProcess& victim, const std::vector<PatchedSite>& planned) {
   if (planned.empty())
     return fail(ErrorKind::unsupported, "its libc cannot be patched: none of its places is as expected");
   Patching patching(victim, planned);
-  ProcessStopper stopper(victim.pid);
+  ProcessStopper stopper(victim.pid, victim.late);
   Result<void> result = fail(ErrorKind::limit, "it could not be stopped for a moment");
   Time deadline = monotonic_now() + stop_time;
   for (int tries = 0; monotonic_now() < deadline; tries++) {
@@ -172,10 +185,12 @@ Result<void> patch(TouchedProcess& victim, std::vector<PatchedSite> planned) {
 
 }  // namespace
 
-Result<void> inject(TouchedProcess& victim, const AgentFile& agent, culprit_attach& argument) {
+Result<std::vector<uint16_t>> inject(TouchedProcess& victim, const AgentFile& agent, culprit_attach& argument) {
   CULPRIT_TRY(with_borrowed_thread(
       victim, [&](BorrowedThread& thread) { return Loading(victim, agent, argument, thread).run(); }));
-  return patch(victim, planned_patches(victim.code, argument));
+  Plan plan = make_plan(victim.code, argument);
+  CULPRIT_TRY(patch(victim, plan.patches));
+  return std::move(plan.left_out);
 }
 
 }  // namespace culprit

@@ -95,14 +95,18 @@ void ProcessStopper::rest(Time duration) {
   constexpr Time step = 500'000;
   Time end = monotonic_now() + duration;
   do {
-    std::erase_if(late_, [](TracedThread& late) {
-      if (late.poll() == ThreadState::running) return false;
-      late.let_go();
-      return true;
-    });
+    release_late(late_);
     timespec pause{0, step};
     nanosleep(&pause, nullptr);
   } while (monotonic_now() < end);
+}
+
+void release_late(std::vector<TracedThread>& late) {
+  std::erase_if(late, [](TracedThread& thread) {
+    if (thread.poll() == ThreadState::running) return false;
+    thread.let_go();
+    return true;
+  });
 }
 
 }  // namespace culprit

@@ -17,7 +17,8 @@ class ProcessStopper {
     bool has_new_registers = false;  // to be written before it runs on
   };
 
-  explicit ProcessStopper(uint32_t pid) : pid_(pid) {}
+  // `late`: threads that were asked to stop and did not in time; let go as soon as they do.
+  ProcessStopper(uint32_t pid, std::vector<TracedThread>& late) : pid_(pid), late_(late) {}
   ~ProcessStopper() { release(); }
   ProcessStopper(const ProcessStopper&) = delete;
   ProcessStopper& operator=(const ProcessStopper&) = delete;
@@ -39,9 +40,12 @@ class ProcessStopper {
 
   uint32_t pid_;
   std::vector<Thread> threads_;
-  std::vector<TracedThread> late_;  // asked to stop, and did not in time: let go as soon as they do
+  std::vector<TracedThread>& late_;
   Time stopped_at_ = 0, longest_stop_ = 0;
 };
+
+// Lets those of the late ones go that have stopped meanwhile.
+void release_late(std::vector<TracedThread>& late);
 
 // How long to wait for all of them at most, the first time and later: mostly it takes a millisecond, and where threads
 // are many and the machine is busy, somebody has to wait in the end.

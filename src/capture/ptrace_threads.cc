@@ -139,8 +139,7 @@ ThreadState TracedThread::poll() {
   reason_ = {};
   reason_.is_interrupt = event == event_stop;
   reason_.is_system_call = event == 0 && signal == (SIGTRAP | 0x80);
-  bool is_step = is_stepping_ && signal == SIGTRAP;
-  if (event == 0 && !reason_.is_system_call && !is_step) reason_.signal = signal;
+  if (event == 0 && !reason_.is_system_call) reason_.signal = signal;
   return state_ = ThreadState::stopped;
 }
 
@@ -166,7 +165,6 @@ bool TracedThread::write_registers(const user_regs_struct& registers) {
 
 void TracedThread::run_on(__ptrace_request how) {
   if (state_ != ThreadState::stopped) return;
-  is_stepping_ = how == PTRACE_SINGLESTEP;
   bool runs = ptrace(how, tid_, nullptr, static_cast<long>(reason_.signal)) == 0;
   state_ = runs ? ThreadState::running : ThreadState::gone;
 }

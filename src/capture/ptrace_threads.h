@@ -2,7 +2,8 @@
 //
 // Everything about one TracedThread must happen in one thread of ours: the kernel lets go of whatever a thread traces
 // when that thread ends (as it does when culprit is killed), so that work on a process's threads is best done in a
-// thread of its own. Nothing held this way can stay stopped for good.
+// thread of its own. Nothing held this way can stay stopped for good. (Single steps are not for here: a thread in the
+// middle of one keeps its trap flag when its tracer is killed, and dies of it.)
 #pragma once
 
 #include <sys/ptrace.h>
@@ -61,7 +62,7 @@ class TracedThread {
   bool read_registers(user_regs_struct& registers) const;
   bool write_registers(const user_regs_struct& registers);
   void forget_signal() { reason_.signal = 0; }  // it is not delivered
-  void run_on(__ptrace_request how);  // PTRACE_CONT, PTRACE_SYSCALL or PTRACE_SINGLESTEP; hands on reason().signal
+  void run_on(__ptrace_request how);            // PTRACE_CONT or PTRACE_SYSCALL; hands on reason().signal
   // It runs on untraced, with the signal it was about to get, and as if it had never been stopped. One that runs is
   // stopped first; if it does not stop at once, it stays traced, and running.
   void let_go();
@@ -72,7 +73,6 @@ class TracedThread {
   uint32_t tid_ = 0;
   ThreadState state_ = ThreadState::gone;
   StopReason reason_;
-  bool is_stepping_ = false;
 };
 
 }  // namespace culprit

@@ -7,6 +7,7 @@
 #include <optional>
 
 #include "capture/borrowing_check.h"
+#include "capture/process_stopper.h"
 #include "capture/tsc_clock.h"
 
 namespace culprit {
@@ -52,7 +53,8 @@ class Search {
 
   // Nothing: this one cannot be borrowed now.
   std::optional<Result<void>> try_thread(uint32_t tid) {
-    if (std::ranges::find(late_, tid, &TracedThread::tid) != late_.end()) return {};
+    if (std::ranges::find(victim_.late, tid, &TracedThread::tid) != victim_.late.end()) return {};
+    if (thread_state_letter(victim_.pid, tid) == 'D') return {};  // it would not stop
     auto seized = TracedThread::seize(victim_.pid, tid);
     if (!seized && is_ending(victim_.pid, tid)) return {};
     if (!seized) return tl::unexpected<Error>(seized.error());
@@ -62,46 +64,49 @@ class Search {
     if (seized->wait(begin + stop_patience) == ThreadState::stopped && is_fit(*seized)) result = borrow(*seized);
     seized->let_go();
     victim_.longest_stop = std::max(victim_.longest_stop, monotonic_now() - begin);
-    if (seized->state() == ThreadState::running) late_.push_back(std::move(*seized));
+    if (seized->state() == ThreadState::running) victim_.late.push_back(std::move(*seized));
     return result;
   }
 
   bool is_fit(TracedThread& thread) {
     user_regs_struct registers{};
-    last_tid_ = thread.tid();
-    why_not_ = "it is never found waiting";
     if (!thread.read_registers(registers)) return false;
     if (round_ < rounds_for_waiting_ones && !is_in_system_call(registers)) return false;
-    why_not_ = why_not_borrowable(thread, victim_.memory, victim_.code);
-    return why_not_.empty();
+    std::string why_not = why_not_borrowable(thread, victim_.memory, victim_.code);
+    if (!why_not.empty()) note(thread, why_not);
+    return why_not.empty();
+  }
+
+  // What is said of the first thread in the end, as it is the best known.
+  void note(const TracedThread& thread, const std::string& why_not) {
+    if (thread.tid() != victim_.pid && last_tid_ == victim_.pid) return;
+    last_tid_ = thread.tid();
+    why_not_ = why_not;
   }
 
   std::optional<Result<void>> borrow(TracedThread& thread) {
     auto borrowed = BorrowedThread::borrow(thread, victim_.pid, victim_.memory, victim_.code.libc());
     if (!borrowed) {
       if (borrowed.error().kind != ErrorKind::limit) return tl::unexpected<Error>(borrowed.error());
-      why_not_ = borrowed.error().what;
+      note(thread, borrowed.error().what);
       return {};
     }
     auto done = work_(*borrowed);
-    if (auto given_back = borrowed->give_back(); !given_back && done) return given_back;
-    return done;
+    auto given_back = borrowed->give_back();
+    if (done) return given_back;
+    if (done.error().kind == ErrorKind::limit) note(thread, done.error().what);
+    return done.error().kind == ErrorKind::limit ? std::nullopt : std::optional(done);
   }
 
   void rest() {
-    std::erase_if(late_, [](TracedThread& thread) {
-      if (thread.poll() == ThreadState::running) return false;
-      thread.let_go();
-      return true;
-    });
+    release_late(victim_.late);
     timespec pause{0, std::min(round_ + 1, 20) * 1'000'000};
     nanosleep(&pause, nullptr);
   }
 
   TouchedProcess& victim_;
   const std::function<Result<void>(BorrowedThread&)>& work_;
-  std::vector<TracedThread> late_;  // did not stop in time: let go as soon as they do
-  std::string why_not_;
+  std::string why_not_ = "it does not stop";
   uint32_t last_tid_ = 0;
   int round_ = 0;
 };

@@ -12,11 +12,13 @@ struct TouchedProcess {
   uint32_t pid = 0;
   VictimMemory memory;
   const VictimCode& code;
-  Time longest_stop = 0;  // so far, of any of its threads
+  Time longest_stop = 0;           // so far, of any of its threads
+  std::vector<TracedThread> late;  // asked to stop, and did not in time
 };
 
-// Runs `work` once, with one of the threads; the others run on. Errors: those of `work`; limit (none can be borrowed),
-// gone, no_access.
+// Runs `work` with one of the threads; the others run on. Where it fails with `limit` it is run again, on the same or
+// another thread, and has to go on where it was. Errors: those of `work`; limit (none can be borrowed), gone,
+// no_access.
 Result<void> with_borrowed_thread(TouchedProcess& victim, const std::function<Result<void>(BorrowedThread&)>& work);
 
 }  // namespace culprit

@@ -26,17 +26,18 @@ constexpr std::string_view delicate_functions[] = {
     "malloc_trim", "malloc_info", "malloc_stats", "mallinfo", "mallinfo2", "mallopt", "__libc_malloc", "__libc_free",
     "__libc_calloc", "__libc_realloc", "__libc_memalign", "__libc_freeres", "__libc_thread_freeres",
     // a new process, and the end of this one
-    "fork", "vfork", "_Fork", "__fork", "__vfork", "__libc_fork", "posix_spawn", "posix_spawnp", "system", "popen",
-    "daemon", "clone", "__clone", "exit", "_exit", "_Exit", "quick_exit", "abort", "on_exit", "atexit",
-    "__cxa_finalize", "__cxa_atexit", "__cxa_thread_atexit_impl", "execve", "execv", "fexecve", "execveat",
+    "fork", "vfork", "_Fork", "__fork", "__vfork", "__libc_fork", "posix_spawn", "posix_spawnp", "daemon", "exit",
+    "_exit", "_Exit", "quick_exit", "abort", "on_exit", "atexit", "__cxa_finalize", "__cxa_atexit",
+    "__cxa_thread_atexit_impl", "execve", "execv", "fexecve", "execveat",
     // threads: their list is locked while one comes or goes, and while all change their user
     "pthread_create", "pthread_exit", "pthread_detach", "pthread_cancel", "pthread_getattr_np", "pthread_atfork",
     "__register_atfork", "thrd_create", "thrd_exit", "setuid", "setgid", "seteuid", "setegid", "setreuid", "setregid",
     "setresuid", "setresgid", "setgroups", "initgroups"};
 
 // They hold something only after they have waited.
-constexpr std::string_view functions_that_wait[] = {"pthread_join", "pthread_tryjoin_np", "pthread_timedjoin_np",
-                                                    "pthread_clockjoin_np", "thrd_join"};
+constexpr std::string_view functions_that_wait[] = {
+    "pthread_join", "pthread_tryjoin_np", "pthread_timedjoin_np", "pthread_clockjoin_np", "thrd_join", "system",
+    "pclose"};
 
 // What BorrowedThread returns into.
 constexpr std::array<uint8_t, 9> sigreturn_code = {0x48, 0xc7, 0xc0, 0x0f, 0, 0, 0, 0x0f, 0x05};
@@ -57,6 +58,36 @@ uint64_t address_of_bytes(const ElfFile& elf, std::span<const uint8_t> wanted) {
   return 0;
 }
 
+// A function that adds a word of the library to the thread pointer and returns the sum, as __errno_location does: where
+// the word is. The two instructions come in either order. 0: it does something else.
+uint64_t slot_of_thread_offset(const ElfFile& elf, uint64_t function, uint64_t bias) {
+  constexpr size_t longest = 24;
+  constexpr uint8_t landing[] = {0xf3, 0x0f, 0x1e, 0xfa}, load_first[] = {0x48, 0x8b, 0x05},
+                    add_later[] = {0x48, 0x03, 0x05};
+  constexpr uint8_t add_pointer[] = {0x64, 0x48, 0x03, 0x04, 0x25, 0, 0, 0, 0, 0xc3};
+  constexpr uint8_t load_pointer[] = {0x64, 0x48, 0x8b, 0x04, 0x25, 0, 0, 0, 0};
+  constexpr size_t distance_size = 4;
+  Bytes code = elf.at_address(function, longest);
+  size_t at = 0;
+  auto take = [&](std::span<const uint8_t> wanted) {
+    bool is_there =
+        code.size() >= at + wanted.size() && std::ranges::equal(std::as_bytes(wanted), code.subspan(at, wanted.size()));
+    at += is_there ? wanted.size() : 0;
+    return is_there;
+  };
+  auto slot = [&](size_t distance_at) {
+    auto distance = ByteReader(code, distance_at).take<int32_t>();
+    return bias + function + distance_at + distance_size + static_cast<uint64_t>(int64_t{distance});
+  };
+  take(landing);
+  if (take(load_first)) {
+    size_t distance_at = at;
+    at += distance_size;
+    return take(add_pointer) ? slot(distance_at) : 0;
+  }
+  return take(load_pointer) && take(add_later) ? slot(at) : 0;
+}
+
 bool is_one_of(std::span<const std::string_view> names, std::string_view name) {
   return std::ranges::find(names, name) != names.end();
 }
@@ -74,11 +105,11 @@ void VictimCode::add_libc(const ModuleFile& file, uint64_t bias) {
   constexpr Entry entries[] = {{"dlopen", &LibcEntries::dlopen},
                                {"dlclose", &LibcEntries::dlclose},
                                {"mmap", &LibcEntries::mmap},
-                               {"munmap", &LibcEntries::munmap},
-                               {"__errno_location", &LibcEntries::errno_location}};
+                               {"munmap", &LibcEntries::munmap}};
   for (const ElfSymbol& symbol : elf->function_symbols()) {
     for (const Entry& entry : entries)
       if (symbol.name == entry.name) libc_.*entry.place = bias + symbol.address;
+    if (symbol.name == "__errno_location") libc_.errno_offset = slot_of_thread_offset(*elf, symbol.address, bias);
     Range range{bias + symbol.address, bias + symbol.address + symbol.size};
     if (is_one_of(delicate_functions, symbol.name) || is_one_of(allocator_functions, symbol.name))
       delicate_.push_back(range);
@@ -134,11 +165,10 @@ Result<VictimCode> VictimCode::read(uint32_t pid, ModuleFiles& files, SharedTabl
   if (code.libc_path_.empty())
     return fail(ErrorKind::unsupported,
                 "there is no glibc in it that could be read (another libc, or its file was replaced since it started)");
-  if (libc.dlopen == 0 || libc.dlclose == 0 || libc.mmap == 0 || libc.munmap == 0 || libc.errno_location == 0 ||
+  if (libc.dlopen == 0 || libc.dlclose == 0 || libc.mmap == 0 || libc.munmap == 0 || libc.errno_offset == 0 ||
       libc.sigreturn == 0) {
-    return fail(ErrorKind::unsupported,
-                fmt::format("its libc ({}) has no dlopen that could be called: it takes glibc 2.34 or newer",
-                            printable(code.libc_path_)));
+    return fail(ErrorKind::unsupported, fmt::format("its libc ({}) is not as expected: it takes glibc 2.34 or newer",
+                                                    printable(code.libc_path_)));
   }
   std::ranges::sort(code.sites_, {}, &Site::start);
   return code;

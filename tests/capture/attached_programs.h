@@ -1,6 +1,7 @@
 // Programs to be attached to, and what they look like from outside. Nothing started here outlives its test.
 #pragma once
 
+#include <gtest/gtest.h>
 #include <sys/types.h>
 
 #include <chrono>
@@ -68,5 +69,18 @@ struct AgentAtWork {
   Error error;
   std::unique_ptr<LiveRecorder> recorder;  // null: error says why
 };
+
+// Attaches, does `work` with it, and detaches.
+template <typename Work>
+void attached_to(uint32_t pid, Work work) {
+  AgentAtWork agent(pid);
+  ASSERT_NE(agent.recorder, nullptr) << agent.error.what;
+  work(agent);
+  agent.recorder->finish();
+  EXPECT_EQ(agent.recorder->status().left_behind, "");
+}
+inline void attach_and_detach(uint32_t pid) {
+  attached_to(pid, [](AgentAtWork&) {});
+}
 
 }  // namespace culprit

@@ -8,9 +8,11 @@
 //   attach_victim accept           waits for a connection to a socket whose name it prints
 //   attach_victim handler          a signal handler that lasts until a line comes
 //   attach_victim vfork            a vfork child that lasts until a line comes
-//   attach_victim seccomp | undumpable
+//   attach_victim signals          counts the real-time signals it gets; after a line, says how many
+//   attach_victim load PLUGIN      a thread loads a library whose beginning lasts until a line comes
+//   attach_victim seccomp
 // Prints "ready", and at the end "fine", or what was wrong.
-#include <errno.h>
+#include <dlfcn.h>
 #include <fcntl.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
@@ -301,6 +303,30 @@ int vfork_child() {
   }
   int status = 0;
   expect(waitpid(child, &status, 0) == child && WEXITSTATUS(status) == 7, "the vfork child was hurt");
+  wait_for_line();
+  return finish();
+}
+
+std::atomic<uint64_t> signals_seen = 0;
+
+int count_signals() {
+  struct sigaction action {};
+  action.sa_handler = [](int) { signals_seen++; };
+  action.sa_flags = SA_RESTART;
+  sigaction(SIGRTMIN, &action, nullptr);
+  std::thread other([] {
+    for (;;) pause();
+  });
+  other.detach();
+  say("ready");
+  wait_for_line();
+  say(std::to_string(signals_seen).c_str());
+  return finish();
+}
+
+int load(const char* plugin) {
+  std::thread loading([&] { expect(dlopen(plugin, RTLD_NOW) != nullptr, "the plugin is gone"); });
+  loading.join();
   return finish();
 }
 
@@ -327,10 +353,8 @@ int main(int argc, char** argv) {
   if (mode == "accept") return accept_one();
   if (mode == "handler") return handle_signal();
   if (mode == "vfork") return vfork_child();
+  if (mode == "signals") return count_signals();
+  if (mode == "load" && argc > 2) return load(argv[2]);
   if (mode == "seccomp") return confined();
-  if (mode == "undumpable") {
-    prctl(PR_SET_DUMPABLE, 0);
-    return sleep_for_ever();
-  }
   return 2;
 }
