@@ -39,6 +39,7 @@ THIRD_PARTY = {
     "nlohmann/": ["src/view/", "src/shell/", "tests/", "bench/"],
     "zstd": ["src/trace/", "tests/trace/"],
     "xxhash.h": ["src/trace/", "tests/trace/", "tests/support/"],
+    "httplib.h": ["src/shell/exporter.cc"],
     "editline/": ["src/shell/line_reader.cc"],
     "capstone/": ["src/capture/", "tests/capture/"],
     "bpf/": ["src/capture/bpf_program.cc", "src/bpf/"],

@@ -6,6 +6,7 @@
 #include "shell/handle_commands.h"
 #include "shell/help_commands.h"
 #include "shell/record_commands.h"
+#include "shell/watch_command.h"
 
 namespace culprit {
 
@@ -75,6 +76,17 @@ constexpr OptionRow until_enter_option{"--until-enter", "", ValueKind::none, "",
 constexpr OptionRow command_option{"--command", "-c", ValueKind::text, "COMMANDS",
                                    "these commands, separated by semicolons, instead of asking for some"};
 
+constexpr OptionRow watch_all_option{"--all", "", ValueKind::none, "",
+                                     "the whole machine: the ten processes with the most"};
+constexpr OptionRow interval_option{"--interval", "", ValueKind::duration, "DURATION", "between two looks (1s)"};
+constexpr OptionRow looks_option{"--count", "", ValueKind::count, "N", "end after N looks"};
+constexpr OptionRow above_option{"--fail-above", "", ValueKind::count, "N",
+                                 "end with exit status 1 as soon as a process has more than N handles open"};
+constexpr OptionRow prometheus_option{"--prometheus", "", ValueKind::text, "ADDRESS",
+                                      "serve the counts to Prometheus: 127.0.0.1:9100 or another port of loopback"};
+constexpr OptionRow watch_json_option{"--json", "", ValueKind::none, "",
+                                      "one JSON object per line and look (docs/json.md)"};
+
 constexpr OptionRow run_options[] = {output_option,       json_option,     report_option, fail_option,
                                      suppressions_option, after_option,    top_option,    all_option,
                                      no_source_option,    wrappers_option, run_via_option};
@@ -84,6 +96,8 @@ constexpr OptionRow handles_options[] = {
     depth_option,     outstanding_option, process_option,     type_option,      stack_option,
     not_stack_option, min_age_option,     from_option,        to_option,        over_time_option,
     value_option,     for_option,         until_enter_option, live_via_option,  output_option};
+constexpr OptionRow watch_options[] = {watch_all_option, interval_option,   looks_option,
+                                       above_option,     prometheus_option, watch_json_option};
 constexpr OptionRow attach_options[] = {live_via_option, output_option, command_option};
 constexpr OptionRow diff_options[] = {json_option,     csv_option,       report_option,    diff_top_option,
                                       diff_all_option, diff_from_option, diff_to_option,   process_option,
@@ -161,6 +175,15 @@ constexpr std::string_view record_start_details =
     "    culprit record start --name server --stop-when 'handles(server) > 5000'";
 constexpr std::string_view record_stop_details =
     "NAME is needed where there are several. Of a recorder that has ended by itself, it says where the recording is.";
+constexpr std::string_view watch_details =
+    "Looks again and again: handles by type, made and closed per second (where the kernel tells: root), growth by\n"
+    "regression over the last 60 looks, and how long until RLIMIT_NOFILE is reached if it goes on like that. On a "
+    "terminal\n"
+    "the picture is redrawn, else each look is some plain lines.\n"
+    "\n"
+    "    culprit watch server\n"
+    "    culprit watch 1234 --interval 10s --fail-above 900 || alarm\n"
+    "    culprit watch --all --prometheus 127.0.0.1:9100";
 constexpr std::string_view doctor_details =
     "Looks at the agent, the C library, permissions, the clock, limits and symbol sources of this machine, and tells "
     "for\n"
@@ -184,6 +207,9 @@ constexpr Command commands[] = {
      Operands::at_most_one, run_record_status},
     {"record cancel", "[NAME]", "end a recorder and throw away what it recorded", "", doctor_options,
      Operands::at_most_one, run_record_cancel},
+    {"watch", "[options] PID|NAME|--all",
+     "how many handles there are, whether they grow, and when the limit is reached", watch_details, watch_options,
+     Operands::at_most_one, run_watch},
     {"doctor", "[--json]", "what works on this machine, what does not, and what to do about it", doctor_details,
      doctor_options, Operands::none, run_doctor},
     {"help", "[COMMAND]", "explain culprit, or one command", "", help_options, Operands::at_most_two, run_help},
