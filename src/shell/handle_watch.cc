@@ -56,6 +56,7 @@ struct HandleWatch::Counter final : EventSink {
   void on_loss(const Loss& loss) override { is_exact &= loss.kind != LossKind::ring_full; }
 };
 
+HandleWatch::HandleWatch(uint32_t pid) : pid_(pid) {}
 HandleWatch::~HandleWatch() = default;
 
 void HandleWatch::count_changes() {

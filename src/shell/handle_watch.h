@@ -15,7 +15,7 @@ namespace culprit {
 class HandleWatch {
  public:
   // 0: of the whole machine.
-  explicit HandleWatch(uint32_t pid) : pid_(pid) {}
+  explicit HandleWatch(uint32_t pid);
   ~HandleWatch();
 
   // Counts what is made and closed, where the kernel tells (root); else looks only tell how many there are.
