@@ -61,6 +61,11 @@ bool is_ending(uint32_t pid, uint32_t tid) {
   return state == 'Z' || state == 'X' || state == 'x';
 }
 
+bool has_ended(uint32_t pid) {
+  std::vector<uint32_t> threads = threads_of(pid);
+  return threads.empty() || (threads.size() == 1 && is_ending(pid, threads.front()));
+}
+
 Error why_not_traceable(uint32_t pid, int error_number) {
   if (error_number == ESRCH) return {ErrorKind::gone, fmt::format("process {} has ended", pid), {}};
   auto text = read_whole_file(fmt::format("/proc/{}/status", pid), 65536);

@@ -26,6 +26,9 @@ char thread_state_letter(uint32_t pid, uint32_t tid);
 // It exits, or has exited and is not reaped: it cannot be traced, and need not.
 bool is_ending(uint32_t pid, uint32_t tid);
 
+// All of its threads do, or did.
+bool has_ended(uint32_t pid);
+
 // Why a process may not be traced, in a sentence: another user's, being traced already, the setting that forbids it …
 Error why_not_traceable(uint32_t pid, int error_number);
 

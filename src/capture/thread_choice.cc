@@ -25,9 +25,8 @@ class Search {
   Result<void> run() {
     Time deadline = monotonic_now() + search_time;
     for (round_ = 0; round_ == 0 || monotonic_now() < deadline; round_++) {
-      std::vector<uint32_t> threads = threads_of(victim_.pid);
-      if (threads.empty()) return fail(ErrorKind::gone, fmt::format("process {} has ended", victim_.pid));
-      for (uint32_t tid : this_rounds(std::move(threads))) {
+      if (has_ended(victim_.pid)) return fail(ErrorKind::gone, fmt::format("process {} has ended", victim_.pid));
+      for (uint32_t tid : this_rounds(threads_of(victim_.pid))) {
         if (auto result = try_thread(tid)) return *result;
       }
       rest();

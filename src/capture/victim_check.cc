@@ -94,8 +94,7 @@ Result<void> check_victim(uint32_t pid, const AgentFile& agent) {
   auto status = read_whole_file(fmt::format("/proc/{}/status", pid), 65536);
   if (!status) return fail(ErrorKind::gone, fmt::format("there is no process {}", pid));
   if (pid == static_cast<uint32_t>(getpid())) return unsupported(pid, "is culprit itself");
-  if (is_ending(pid, pid) && threads_of(pid).size() <= 1)
-    return fail(ErrorKind::gone, fmt::format("process {} has ended already (a zombie)", pid));
+  if (has_ended(pid)) return fail(ErrorKind::gone, fmt::format("process {} has ended already (a zombie)", pid));
   CULPRIT_TRY(check_status(pid, *status));
   if (auto memory = VictimMemory::open(pid); !memory) {
     bool is_refused = memory.error().kind == ErrorKind::no_access;
