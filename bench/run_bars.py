@@ -14,6 +14,7 @@ import shutil
 import statistics
 import tempfile
 
+import attach_bars
 import big_unit
 import bpf_bars
 import measure
@@ -131,7 +132,8 @@ def symbols(bench):
             for name, values in times.items()]
 
 
-PARTS = {"loop": loop, "bpf": bpf_bars.bpf, "untouched": untouched, "start_up": start_up, "size": size, "report": report, "symbols": symbols}
+PARTS = {"loop": loop, "bpf": bpf_bars.bpf, "attach": attach_bars.attach,
+         "untouched": untouched, "start_up": start_up, "size": size, "report": report, "symbols": symbols}
 
 
 def machine():
