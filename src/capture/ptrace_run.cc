@@ -53,7 +53,8 @@ void follow(PtraceRecorder& recorder, TreeSignals& signals, const std::function<
 }  // namespace
 
 bool wants_ptrace(const ProgramExamination& program) {
-  return !program.is_followable() && check_program(program).has_value();
+  // A set-uid program runs with others' rights: it is watched from outside unless the user asks for more.
+  return !program.is_followable() && program.kind != ProgramKind::privileged && check_program(program).has_value();
 }
 
 Result<RunOutcome> record_run_by_ptrace(const RunRequest& request, const std::string& program, TraceTables& tables,

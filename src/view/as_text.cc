@@ -104,7 +104,7 @@ std::string as_text(const HandleReport& report, const HandleTextOptions& options
   std::string text = wrapped(headline(report, style), style.columns, 0, 9) + "\n" + urgency(report, style);
   // Nothing wrong: one line is enough, unless something else must be known or everything was asked for.
   bool calm = !report.has_leak() && !options.details;
-  if (!calm) text += details_text(report, options);
+  text += calm ? sight_text(report, options) : details_text(report, options);
   text += unknown_text(report, options) + suppressions_text(report, options);
   if (!calm || !report.exact) text += losses_text(report.losses, style);
   if (!options.recording.empty() && !calm)

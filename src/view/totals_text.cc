@@ -46,6 +46,12 @@ std::vector<const ProcessReport*> worst_processes(const HandleReport& report, si
   return worst;
 }
 
+std::string sight_note(const ProcessReport& process, const TextStyle& style) {
+  if (process.sight_reason.empty()) return {};
+  std::string who = fmt::format("{} (pid {}): ", shown(process.name, 24), process.pid);
+  return line(style, inked(style, Ink::warning, "note:") + " " + who + printable(process.sight_reason), 4);
+}
+
 std::string processes_text(const HandleReport& report, const HandleTextOptions& options) {
   std::string text;
   size_t limit = options.details ? report.processes.size() : rows_shown;
@@ -54,11 +60,7 @@ std::string processes_text(const HandleReport& report, const HandleTextOptions& 
     text += line(options.style, counted(report.processes.size(), "process", "processes") + ":");
   for (const ProcessReport* process : shown_ones) {
     if (report.processes.size() > 1) text += line(options.style, process_words(*process), 4);
-    if (!process->sight_reason.empty()) {
-      std::string who = fmt::format("{} (pid {}): ", shown(process->name, 24), process->pid);
-      text += line(options.style,
-                   inked(options.style, Ink::warning, "note:") + " " + who + printable(process->sight_reason), 4);
-    }
+    text += sight_note(*process, options.style);
   }
   if (report.processes.size() > shown_ones.size())
     text += line(options.style,
@@ -95,6 +97,12 @@ std::string totals_sentence(const HandleReport& report) {
   if (report.existing != 0) words += fmt::format("; {} there before the recording", with_thousands(report.existing));
   if (report.before_window != 0) words += fmt::format("; {} made before --after", with_thousands(report.before_window));
   return words;
+}
+
+std::string sight_text(const HandleReport& report, const HandleTextOptions& options) {
+  std::string text;
+  for (const ProcessReport* process : worst_processes(report, rows_shown)) text += sight_note(*process, options.style);
+  return text;
 }
 
 std::string totals_text(const HandleReport& report, const HandleTextOptions& options) {

@@ -10,7 +10,7 @@ namespace {
 using ::testing::HasSubstr;
 
 TEST(Watch, TellsCountsByTypeAsLinesOfJson) {
-  Running victim({"/bin/bash", "-c", "exec 8</dev/null 9</etc/passwd; sleep 1000"});
+  Running victim({"/bin/bash", "-c", "exec 8</dev/null 9</etc/passwd; sleep 1000; true"});
   usleep(300'000);
   Ran ran =
       run({culprit_path(), "watch", std::to_string(victim.pid()), "--count", "2", "--interval", "100ms", "--json"});

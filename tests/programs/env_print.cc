@@ -62,7 +62,7 @@ void print_status() {
   char line[512];
   while (std::fgets(line, sizeof line, file) != nullptr) {
     for (const char* field :
-         {"Sig", "Shd", "Cap", "NoNewPrivs", "Seccomp", "Cpus_allowed:", "Threads", "Umask", "TracerPid"}) {
+         {"SigP", "SigB", "SigI", "SigC", "Shd", "Cap", "NoNewPrivs", "Seccomp", "Cpus_allowed:", "Threads", "Umask", "TracerPid"}) {
       std::string_view text = line;
       if (text.starts_with(field)) std::fputs(line, stdout);
     }
