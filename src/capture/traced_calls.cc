@@ -87,7 +87,7 @@ constexpr Row rows[] = {
     {__NR_mmap, CallKind::map},
     {__NR_mprotect, CallKind::map},
     {__NR_pkey_mprotect, CallKind::map},
-    {__NR_ptrace, CallKind::trace_self},
+    {__NR_ptrace, CallKind::trace},
 };
 
 struct Index {
@@ -316,7 +316,7 @@ bool unshares_table(uint64_t number, const CallArguments& arguments) {
 
 ForkFlags fork_flags(uint64_t number, const CallArguments& arguments, MemoryReader& memory) {
   uint64_t flags = clone_arguments(number, arguments, memory).flags;
-  return {(flags & CLONE_THREAD) != 0, (flags & CLONE_FILES) != 0};
+  return {(flags & CLONE_THREAD) != 0, (flags & CLONE_FILES) != 0, (flags & CLONE_UNTRACED) != 0};
 }
 
 std::optional<TargetText> read_text(MemoryReader& memory, uint64_t address, size_t limit) {

@@ -35,10 +35,10 @@ enum class CallKind : uint8_t {
   unshare,
   fork,
   exec,
-  map,         // may bring code
-  unmap,       // may take code away
-  io_uring,    // may do anything
-  trace_self,  // ptrace
+  map,       // may bring code
+  unmap,     // may take code away
+  io_uring,  // may do anything
+  trace,
 };
 
 struct TracedCall {
@@ -73,6 +73,7 @@ bool unshares_table(uint64_t number, const CallArguments& arguments);
 struct ForkFlags {
   bool is_thread = false;
   bool shares_table = false;
+  bool is_untraced = false;  // the child escapes its parent's tracer
 };
 ForkFlags fork_flags(uint64_t number, const CallArguments& arguments, MemoryReader& memory);
 

@@ -13,7 +13,8 @@ namespace culprit {
 namespace {
 
 constexpr size_t name_limit = 4096;
-constexpr size_t name_slice = 256;  // most names, and all structs that are looked at, are shorter
+constexpr uint32_t add_handle_request = 0x40182103;  // SECCOMP_IOCTL_NOTIF_ADDFD
+constexpr size_t name_slice = 256;                   // most names, and all structs that are looked at, are shorter
 
 bool has_failed(int64_t result) { return result < 0 && result >= -4095; }
 
@@ -58,11 +59,12 @@ void TracedHandles::hand_on(Tracee& thread, const HandleEvent& event) {
     events_.on_thread({event.time, event.process, thread.tid, tables_.intern(name_of_thread(thread.tid))});
   }
   auto first = static_cast<int32_t>(event.value), other = static_cast<int32_t>(event.other);
+  TracedTable& table = *process.table;
   bool is_close = event.action == HandleAction::close || event.action == HandleAction::close_range;
-  bool is_copy = event.action == HandleAction::duplicate && process.fanotify_handles.contains(other);
-  if (is_close && !process.doubtful.empty()) settle(process, INT64_MAX);
-  process.note(first, event.action == HandleAction::close_range ? other : first, !is_close);
-  if (is_copy || traced_call(thread.call.number).kind == CallKind::fanotify) process.fanotify_handles.insert(first);
+  bool is_copy = event.action == HandleAction::duplicate && table.fanotify.contains(other);
+  if (is_close && !table.doubtful.empty()) settle(process, INT64_MAX);
+  table.note(first, event.action == HandleAction::close_range ? other : first, !is_close);
+  if (is_copy || traced_call(thread.call.number).kind == CallKind::fanotify) table.fanotify.insert(first);
   process.book->last_event = std::max(process.book->last_event, event.time);
   events_.on_handle(event);
 }
@@ -92,14 +94,17 @@ void TracedHandles::on_end_of_sight(Tracee& thread, bool is_ending) {
 
 void TracedHandles::note_unshare(Tracee& thread) {
   if (!unshares_table(thread.call.number, thread.call.arguments)) return;
-  if (thread.process->threads <= 1 || thread.has_own_table) return;
+  TracedProcess& process = *thread.process;
+  if (process.threads <= 1 && process.table.use_count() > 1)
+    process.table = std::make_shared<TracedTable>(*process.table);
+  if (process.threads <= 1 || thread.has_own_table) return;
   thread.has_own_table = true;
   losses_.add(LossKind::table_not_checked, 1, thread.process->book->id,
               fmt::format("thread {} got a handle table of its own", thread.tid));
 }
 
 void TracedHandles::on_entry(Tracee& thread) {
-  if (!thread.process->doubtful.empty()) settle(*thread.process, thread.call.entered);
+  if (!thread.process->table->doubtful.empty()) settle(*thread.process, thread.call.entered);
   switch (traced_call(thread.call.number).kind) {
     case CallKind::close_range:
     case CallKind::unshare:
@@ -127,18 +132,20 @@ void TracedHandles::on_exit(Tracee& thread, int64_t result, Time now) {
   if (kind == CallKind::io_uring) return compare(thread, now);
   if (kind == CallKind::close || (kind == CallKind::close_range && !has_failed(result))) return close(thread);
   if (has_failed(result)) return;
+  if (kind == CallKind::ioctl && static_cast<uint32_t>(thread.call.arguments[1]) == add_handle_request) answers_++;
+  look_for_answers(thread, now);
   switch (kind) {
     case CallKind::other:
     case CallKind::close_range:
     case CallKind::unshare:
     case CallKind::exec:
-    case CallKind::trace_self:
+    case CallKind::trace:
       return;
     case CallKind::map:
     case CallKind::unmap:
       return note_code(thread, kind, result);
     case CallKind::read:
-      if (!thread.process->fanotify_handles.contains(static_cast<int32_t>(thread.call.arguments[0]))) return;
+      if (!thread.process->table->fanotify.contains(static_cast<int32_t>(thread.call.arguments[0]))) return;
       break;
     default:
       break;
@@ -151,6 +158,10 @@ void TracedHandles::make(Tracee& thread, int64_t result, Time now) {
   ProcessMemory memory(thread.tid, name_slice);
   std::vector<MadeHandle> made = made_by(thread.call.number, thread.call.arguments, result, memory);
   if (made.empty()) return;
+  if (traced_call(thread.call.number).kind == CallKind::seccomp) {
+    begin_to_compare(thread);
+    thread.process->has_listener = true;
+  }
   StackId stack = thread.call.stack != StackId::none ? thread.call.stack : stack_of(thread);
   for (const MadeHandle& handle : made) {
     HandleEvent event = new_event(thread, handle.action, now);

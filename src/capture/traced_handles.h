@@ -24,6 +24,8 @@ class TracedHandles {
   // It will not be seen at the exit of thread.call: it is let go, or ends.
   void on_end_of_sight(Tracee& thread, bool is_ending);
 
+  // From now on the handle table is compared with what events tell.
+  void begin_to_compare(Tracee& thread);
   // What comparing found, and nobody else told.
   void settle(TracedProcess& process, Time now);
 
@@ -39,7 +41,7 @@ class TracedHandles {
   void describe(const Tracee& thread, HandleEvent& event);
   void hand_on(Tracee& thread, const HandleEvent& event);
 
-  void begin_to_compare(Tracee& thread);
+  void look_for_answers(Tracee& thread, Time now);
   void compare(Tracee& thread, Time now);
   void found(Tracee& thread, int32_t number, HandleAction action, Time time);
   void describe_found(const Tracee& thread, HandleEvent& event);
@@ -49,10 +51,7 @@ class TracedHandles {
   LossCounter& losses_;
   TraceeStacks& stacks_;
   CallNames calls_;
+  uint64_t answers_ = 0;  // handles put into other tables by those who listen to system calls
 };
-
-// Numbers in use, ascending; empty if they cannot be read.
-std::vector<int32_t> open_numbers(uint32_t tid);
-bool is_open(uint32_t tid, int32_t number);
 
 }  // namespace culprit

@@ -3,10 +3,10 @@
 
 #include <array>
 #include <cstdint>
-#include <unordered_set>
-#include <vector>
+#include <memory>
 
 #include "capture/process_book.h"
+#include "capture/traced_table.h"
 
 namespace culprit {
 
@@ -18,20 +18,11 @@ struct TracedProcess {
   bool code_changed = true;  // known code was unmapped, or there is a new image: the mappings have to be read again
   bool code_grew = false;    // there may be code that is not known yet
 
-  std::unordered_set<int32_t> fanotify_handles;  // whose reads make handles
-  bool compares_table = false;                   // io_uring makes handles without a call for each
-  std::vector<bool> open;                        // if so, by number: what events have told
-  // Found by comparing while other threads were at work: one of them may be about to tell that it made it.
-  struct Doubtful {
-    HandleEvent event;
-    Time until = 0;
-  };
-  std::vector<Doubtful> doubtful;
+  std::shared_ptr<TracedTable> table = std::make_shared<TracedTable>();
+  bool has_listener = false;  // somebody answers some of its calls, maybe with a handle
+  uint64_t known_answers = 0;
 
   bool is_leaving = false;  // it is let go, thread by thread
-
-  // An event told that these numbers are in use, or no longer.
-  void note(int32_t first, int32_t last, bool is_open);
 };
 
 // A system call between its entry and its exit.
@@ -54,6 +45,7 @@ struct Tracee {
   bool is_named = false;
   bool has_own_table = false;  // after unshare: the model knows one handle table per process
   int signal = 0;              // to be delivered when it goes on
+  uint32_t waits_for = 0;      // stays stopped until no other thread of this process is traced; 0: nothing
   CallInProgress call;
 };
 

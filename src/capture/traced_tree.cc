@@ -15,6 +15,11 @@
 #include "format/procfs.h"
 
 namespace culprit {
+namespace {
+
+constexpr size_t fork_flags_bytes = 16;  // of clone3's arguments, what is looked at
+
+}  // namespace
 
 Tracee& TracedTree::add_thread(uint32_t tid, TracedProcess* process) {
   Tracee& thread = threads_[tid];
@@ -35,6 +40,23 @@ void TracedTree::remove_thread(uint32_t tid) {
     if (process->is_leaving && process->threads == 0) processes_.erase(process->book->pid);
   }
   threads_.erase(found);
+  go_on_waiting();
+}
+
+bool TracedTree::is_free(const Tracee& thread) const {
+  auto found = processes_.find(thread.waits_for);
+  if (found == processes_.end() || !found->second->is_leaving) return true;
+  size_t own = thread.process == found->second.get() ? 1 : 0;
+  return found->second->threads <= own;
+}
+
+void TracedTree::go_on_waiting() {
+  for (auto& [tid, thread] : threads_) {
+    if (thread.waits_for == 0 || !thread.is_stopped || !is_free(thread)) continue;
+    thread.waits_for = 0;
+    if (!is_holding_) go_on(thread);
+    return go_on_waiting();  // it may have been let go
+  }
 }
 
 TracedProcess& TracedTree::add_process(WatchedProcess& book) {
@@ -54,7 +76,7 @@ void TracedTree::snapshot(TracedProcess& process, uint32_t tid, SnapshotReason r
   table->held = is_held;
   for (const SnapshotEntry& entry : table->entries) {
     bool is_fanotify = tables_.text(entry.type) == handle_type::fanotify;
-    if (is_fanotify) process.fanotify_handles.insert(static_cast<int32_t>(entry.value));
+    if (is_fanotify) process.table->fanotify.insert(static_cast<int32_t>(entry.value));
   }
   out_.on_snapshot(*table);
 }
@@ -132,6 +154,8 @@ void TracedTree::on_stop(Tracee& thread, int status, Time now) {
 
 void TracedTree::go_on(Tracee& thread) {
   if (thread.process == nullptr && thread.tid != awaited_.pid) return;  // its parent is about to tell
+  if (thread.waits_for != 0 && !is_free(thread)) return;
+  thread.waits_for = 0;
   if (thread.process != nullptr && thread.process->is_leaving) return let_go(thread);
   run_on(thread);
 }
@@ -161,28 +185,42 @@ void TracedTree::on_call(Tracee& thread, Time now) {
 }
 
 void TracedTree::on_entry(Tracee& thread) {
-  constexpr uint64_t trace_me = 0;
-  CallKind kind = traced_call(thread.call.number).kind;
-  if (kind == CallKind::fork) {
-    ProcessMemory memory(thread.tid, sizeof(uint64_t) * 2);
-    if (!fork_flags(thread.call.number, thread.call.arguments, memory).is_thread)
+  switch (traced_call(thread.call.number).kind) {
+    case CallKind::fork: {
+      ProcessMemory memory(thread.tid, fork_flags_bytes);
+      ForkFlags flags = fork_flags(thread.call.number, thread.call.arguments, memory);
+      if (flags.is_untraced) return let_go(*thread.process, thread, "it made a process that nobody may trace");
+      if (!flags.is_thread) thread.call.stack = handles_.stack_of(thread);
+      break;
+    }
+    case CallKind::exec:
+      if (would_lose_rights(thread.tid, thread.call))
+        return let_go(*thread.process, thread, "it executed a program with rights that it would not get while traced");
       thread.call.stack = handles_.stack_of(thread);
-  } else if (kind == CallKind::exec) {
-    if (would_lose_rights(thread.tid, thread.call))
-      return let_go(*thread.process,
-                    "it executed a program with rights of its own, which it would not get while traced");
-    thread.call.stack = handles_.stack_of(thread);
-  } else if (kind == CallKind::trace_self && thread.call.arguments[0] == trace_me) {
-    return let_go(*thread.process, "it wants to be traced by somebody else");
+      break;
+    case CallKind::trace:
+      return on_trace_request(thread);
+    default:
+      handles_.on_entry(thread);
   }
-  handles_.on_entry(thread);
+}
+
+// Only one can trace a thread: whoever is wanted by another is let go first.
+void TracedTree::on_trace_request(Tracee& thread) {
+  constexpr uint64_t trace_me = 0, attach = 16, seize = 0x4206;
+  uint64_t request = thread.call.arguments[0];
+  if (request == trace_me) return let_go(*thread.process, thread, "it let itself be traced by its parent");
+  if (request != attach && request != seize) return;
+  auto target = threads_.find(static_cast<uint32_t>(thread.call.arguments[1]));
+  if (target != threads_.end() && target->second.process != nullptr)
+    let_go(*target->second.process, thread, "another process of the tree traced it");
 }
 
 void TracedTree::on_fork(Tracee& thread, Time now) {
   if (thread.process == nullptr) return;
   auto child = static_cast<uint32_t>(tracing::event_message(thread.tid));
   if (child == 0) return;
-  ProcessMemory memory(thread.tid, sizeof(uint64_t) * 2);
+  ProcessMemory memory(thread.tid, fork_flags_bytes);
   ForkFlags flags;
   if (thread.call.is_valid) flags = fork_flags(thread.call.number, thread.call.arguments, memory);
   TracedProcess* process = thread.process;
@@ -194,7 +232,9 @@ void TracedTree::on_fork(Tracee& thread, Time now) {
     process = &add_process(*book);
     process->code_changed = thread.process->code_changed;
     process->code_grew = thread.process->code_grew;
-    process->fanotify_handles = thread.process->fanotify_handles;
+    process->has_listener = thread.process->has_listener;
+    process->known_answers = thread.process->known_answers;
+    process->table = flags.shares_table ? thread.process->table : std::make_shared<TracedTable>(*thread.process->table);
     book_.set_sight(*book, Sight::ptrace, "");
     out_.process_changed(book->id);
   }

@@ -41,6 +41,7 @@ class TracedTree {
   void release();
 
   size_t living() const { return processes_.size(); }
+  size_t threads() const { return threads_.size(); }
   Time longest_stop() const { return longest_stop_; }
   // As waitpid gave it for the first process.
   std::optional<int> first_status() const { return first_status_; }
@@ -62,6 +63,7 @@ class TracedTree {
   void on_stop(Tracee& thread, int status, Time now);
   void on_call(Tracee& thread, Time now);
   void on_entry(Tracee& thread);
+  void on_trace_request(Tracee& thread);
   void on_interrupted(Tracee& thread, int signal);
   void on_fork(Tracee& thread, Time now);
   void on_exec(Tracee& thread, Time now);
@@ -70,11 +72,13 @@ class TracedTree {
   void on_exiting(Tracee& thread);
   void on_end(uint32_t tid, int status, Time now);
   void find_parents();
+  bool is_free(const Tracee& thread) const;
+  void go_on_waiting();
   void go_on(Tracee& thread);
   void run_on(Tracee& thread);
 
   void let_go(Tracee& thread);
-  void let_go(TracedProcess& process, const std::string& why);
+  void let_go(TracedProcess& process, Tracee& asking, const std::string& why);
   void snapshot(TracedProcess& process, uint32_t tid, SnapshotReason reason, bool is_held);
 
   TraceTables& tables_;

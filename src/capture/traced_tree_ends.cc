@@ -125,7 +125,7 @@ void TracedTree::on_exec(Tracee& thread, Time now) {
   }
   auto registers = tracing::registers(thread.tid);
   if (thread.process != nullptr && registers && tracing::is_32_bit(*registers))
-    let_go(*thread.process, "it executed a 32-bit program, whose calls culprit does not know");
+    let_go(*thread.process, thread, "it executed a 32-bit program, whose calls culprit does not know");
 }
 
 void TracedTree::on_next_exec(Tracee& thread, Time now) {
@@ -142,10 +142,11 @@ void TracedTree::on_next_exec(Tracee& thread, Time now) {
   process.threads = 1;
   process.exiting = 0;
   process.code_changed = true;
-  process.compares_table = false;
+  process.table = std::make_shared<TracedTable>();
   process.book->code = CodeMap();
   book_.executed(*process.book, now);
   snapshot(process, thread.tid, SnapshotReason::exec, true);
+  if (process.has_listener) handles_.begin_to_compare(thread);
 }
 
 void TracedTree::on_exiting(Tracee& thread) {
@@ -186,8 +187,9 @@ void TracedTree::let_go(Tracee& thread) {
   remove_thread(thread.tid);
 }
 
-// The thread that stands still now leaves when it goes on, the others as soon as they have stopped.
-void TracedTree::let_go(TracedProcess& process, const std::string& why) {
+// Threads leave as soon as they have stopped. `asking` waits until the others have left: what it is about to do takes
+// that.
+void TracedTree::let_go(TracedProcess& process, Tracee& asking, const std::string& why) {
   process.is_leaving = true;
   WatchedProcess& book = *process.book;
   snapshot(process, book.pid, SnapshotReason::on_demand, false);
@@ -195,6 +197,7 @@ void TracedTree::let_go(TracedProcess& process, const std::string& why) {
   book_.set_sight(book, Sight::handle_table, sentence);
   losses_.add(LossKind::process_not_followed, 1, book.id, sentence);
   out_.process_changed(book.id);
+  asking.waits_for = book.pid;
   for (auto& [tid, thread] : threads_) {
     if (thread.process != &process || thread.is_stopped) continue;
     thread.is_interrupted = true;

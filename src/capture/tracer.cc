@@ -4,6 +4,7 @@
 #include <signal.h>
 #include <sys/wait.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <chrono>
 #include <vector>
@@ -49,10 +50,12 @@ struct Change {
   int status;
 };
 
-// All changes there are. Taken together: the kernel would give those of the first threads again and again.
-void take_changes(int option, std::vector<Change>& changes) {
+// All changes there are, of so many threads. Taken together: the kernel would give those of the first ones again and
+// again.
+void take_changes(int option, size_t threads, std::vector<Change>& changes) {
   changes.clear();
-  for (int wait = 0; changes.size() < changes_at_once; wait = WNOHANG) {
+  size_t most = std::clamp<size_t>(threads, 1, changes_at_once);
+  for (int wait = 0; changes.size() < most; wait = WNOHANG) {
     int status = 0;
     pid_t tid = waitpid(-1, &status, __WALL | option | wait);
     if (tid <= 0) return;
@@ -118,7 +121,7 @@ void Tracer::work() {
       continue;
     }
     errno = 0;
-    take_changes(option, changes);
+    take_changes(option, tree.threads(), changes);
     if (changes.empty() && errno == ECHILD) {
       is_over_ = true;
       out_.alert();

@@ -174,7 +174,33 @@ TEST(PtraceVictim, KilledAtAnyMomentHarmsNobody) {
   EXPECT_EQ(victim.wait_until_done(), 0);
 }
 
-TEST(PtraceVictim, LetsGoWhoeverWantsToBeTracedByAnother) {
+TEST(PtraceVictim, IsLetGoWhenAnotherOfTheTreeWantsToTraceIt) {
+  Victim victim([] {
+    pid_t child = fork();
+    if (child == 0) {
+      std::thread([] {
+        for (;;) close(dup(0));
+      }).detach();
+      for (;;) close(dup(0));
+    }
+    usleep(20'000);
+    int status = 0;
+    bool is_ours = ptrace(PTRACE_SEIZE, child, nullptr, nullptr) == 0 &&
+                   ptrace(PTRACE_INTERRUPT, child, nullptr, nullptr) == 0 && waitpid(child, &status, 0) == child &&
+                   WIFSTOPPED(status) && ptrace(PTRACE_DETACH, child, nullptr, nullptr) == 0;
+    kill(child, SIGKILL);
+    waitpid(child, &status, 0);
+    return is_ours && WIFSIGNALED(status) ? 0 : 1;
+  });
+  PtraceRecording recording(victim.pid());
+  ASSERT_TRUE(recording.recorder) << recording.error.what;
+  victim.begin();
+  EXPECT_EQ(recording.until_done(victim), 0);
+  recording.recorder->finish();
+  EXPECT_EQ(recording.events.lost(LossKind::process_not_followed), 1u);
+}
+
+TEST(PtraceVictim, IsLetGoWhenItWantsToBeTracedByItsParent) {
   Victim victim([] {
     pid_t child = fork();
     if (child == 0) {
