@@ -10,7 +10,7 @@
 
 namespace culprit {
 
-// The agent cannot follow it, and ptrace can.
+// The agent cannot follow it, ptrace can, and it runs as it would alone.
 bool wants_ptrace(const ProgramExamination& program);
 
 // As record_run. unsupported: the program cannot be followed this way either.
