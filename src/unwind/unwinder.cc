@@ -1,5 +1,8 @@
 #include "unwind/unwinder.h"
 
+#include <array>
+#include <cstddef>
+
 #include "unwind/unwind_table.h"
 
 namespace culprit {
@@ -32,6 +35,9 @@ class Walk {
         case Step::by_pointer:
           found_by = FoundBy::frame_pointer;
           break;
+        case Step::by_scan:
+          found_by = FoundBy::scan;
+          break;
         case Step::out_of_signal:
           found_by = FoundBy::registers;
           break;
@@ -40,7 +46,7 @@ class Walk {
   }
 
  private:
-  enum class Step { by_table, by_pointer, out_of_signal, ended, impossible };
+  enum class Step { by_table, by_pointer, by_scan, out_of_signal, ended, impossible };
 
   WalkedStack cut() {
     stack_.is_truncated = true;
@@ -58,7 +64,8 @@ class Walk {
       row = find_row(code->rows, pc - syscall_and_one - code->bias);
     if (row != nullptr && CULPRIT_ROW_KIND(*row) != CULPRIT_ROW_NONE) return by_row(*row, *code);
     // A module with a table was not compiled with frame pointers, just because one function of it has no rule.
-    return code->rows.empty() ? by_pointer() : Step::impossible;
+    if (!code->rows.empty()) return Step::impossible;
+    return is_first && called_without_frame() ? Step::by_scan : by_pointer();
   }
 
   Step by_row(const culprit_unwind_row& row, const UnwindCode& code) {
@@ -123,7 +130,29 @@ class Walk {
     return Step::out_of_signal;
   }
 
+  // Functions that only make a system call often have no frame: then the return address is on top of the stack, and the
+  // frame pointer is their caller's. Taken for it if a call to about here stands before that address.
+  bool called_without_frame() {
+    constexpr uint64_t call_length = 5, believable_function = 4096;
+    constexpr uint8_t call_opcode = 0xe8;
+    auto caller = memory_.word(sp_);
+    if (!caller || *caller < call_length || !code_(*caller - 1)) return false;
+    std::array<std::byte, call_length> call;
+    if (!memory_.read(*caller - call_length, call) || std::to_integer<uint8_t>(call[0]) != call_opcode) return false;
+    int32_t distance = 0;
+    memcpy(&distance, &call[1], sizeof distance);
+    uint64_t function = *caller + static_cast<uint64_t>(int64_t{distance});
+    bool leads_here = function <= ip_ && ip_ - function < believable_function;
+    bool is_inside = *caller > function && *caller <= ip_;
+    if (!leads_here || is_inside) return false;
+    ip_ = *caller;
+    sp_ += 8;
+    return true;
+  }
+
   Step by_pointer() {
+    // Chains of frame pointers end with zero. One that has not been followed before may be anything.
+    if (bp_ == 0 && stack_.frames.back().found_by == FoundBy::frame_pointer) return Step::ended;
     if (!knows_bp_ || bp_ < sp_ || bp_ - sp_ > believable_frame || bp_ % 8 != 0) return Step::impossible;
     auto caller = memory_.word(bp_ + 8), outer = memory_.word(bp_);
     if (!caller || !outer) return Step::impossible;

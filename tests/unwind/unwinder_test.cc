@@ -14,7 +14,7 @@ namespace {
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 
-constexpr uint64_t bias = 0x5555'0000'0000, text = 0x1000, text_end = 0x2000, jit = 0x7000'0000, jit_end = jit + 0x1000;
+constexpr uint64_t bias = 0x5555'0000'0000, text = 0x1000, text_end = 0x2000, jit = 0x7000'0000, jit_size = 0x100;
 constexpr uint64_t stack_start = 0x7fff'0000'0000;
 
 culprit_unwind_row row(uint32_t pc, unsigned kind, unsigned slots, int16_t rbp = 0) {
@@ -39,13 +39,14 @@ class Unwinder : public ::testing::Test {
   WalkedStack walk(const UnwindRegisters& registers, const UnwindOptions& options = {}) {
     CopiedMemory memory(stack_start, std::as_bytes(std::span(stack_)));
     CodeLookup lookup = [&](uint64_t pc) -> std::optional<UnwindCode> {
-      if (pc >= jit && pc < jit_end) return UnwindCode{};
+      if (pc >= jit_ && pc < jit_ + jit_size) return UnwindCode{};
       if (pc < code(text) || pc >= code(text_end)) return {};
       return UnwindCode{bias, rows_, far_};
     };
     return walk_stack(registers, memory, lookup, options);
   }
 
+  uint64_t jit_ = jit;
   std::vector<culprit_unwind_row> rows_;
   std::vector<uint32_t> far_;
   std::vector<uint64_t> stack_ = std::vector<uint64_t>(64);
@@ -135,6 +136,30 @@ TEST_F(Unwinder, FollowsFramePointersThroughCodeWithoutTableAndSaysSo) {
   WalkedStack walked = walk({jit + 0x10, at(2), at(4)});
   EXPECT_THAT(walked.frames, ElementsAre(exact(jit + 0x10), by_pointer(jit + 0x20), by_pointer(code(0x1150))));
   EXPECT_FALSE(walked.is_truncated);
+}
+
+TEST_F(Unwinder, TakesTheCallerOfAFunctionWithoutFrameFromTheTopOfTheStack) {
+  // The code is the first words of the stack, so that it can be read: a call to 0x40, from 0x10 to 0x15.
+  jit_ = stack_start;
+  auto* bytes = reinterpret_cast<uint8_t*>(stack_.data());
+  bytes[0x10] = 0xe8;
+  bytes[0x11] = 0x40 - 0x15;
+  stack_[30] = stack_start + 0x15;
+  stack_[34] = 0;
+  stack_[35] = stack_start + 0x30;
+  WalkedStack walked = walk({stack_start + 0x42, at(30), at(34)});
+  WalkedFrame caller{stack_start + 0x15, FoundBy::scan};
+  EXPECT_THAT(walked.frames, ElementsAre(exact(stack_start + 0x42), caller, by_pointer(stack_start + 0x30)));
+  bytes[0x11] = 0x60 - 0x15;  // a call to somewhere behind
+  walked = walk({stack_start + 0x42, at(30), at(34)});
+  EXPECT_THAT(walked.frames, ElementsAre(exact(stack_start + 0x42), by_pointer(stack_start + 0x30)));
+}
+
+TEST_F(Unwinder, ChainsOfFramePointersEndWithZero) {
+  stack_[4] = 0;
+  stack_[5] = jit + 0x20;
+  EXPECT_FALSE(walk({jit + 0x10, at(2), at(4)}).is_truncated);
+  EXPECT_TRUE(walk({jit + 0x10, at(2), 0}).is_truncated);  // it may be no frame pointer at all
 }
 
 TEST_F(Unwinder, DoesNotBelieveAFramePointerThatCannotBeOne) {
