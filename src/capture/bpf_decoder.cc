@@ -135,7 +135,7 @@ void BpfDecoder::on_mapped(BpfProcess& process, const BpfEvent& event) {
 void BpfDecoder::on_entry(BpfProcess& process, const BpfEvent& event) {
   std::string path = path_of_components(event.name);
   FdTarget target = target_of(event.header, event.name.substr(0, event.name.find('\0')), path);
-  SnapshotEntry& entry = process.entries[event.header.value];
+  SnapshotEntry& entry = process.described.emplace_back();
   entry.value = event.header.value;
   entry.type = tables_.intern(target.type);
   entry.name = tables_.intern(target.name);
@@ -147,7 +147,7 @@ void BpfDecoder::on_table(BpfProcess& process, const BpfEvent& event) {
   for (size_t word = 0; word < event.words.size(); word++) {
     for (uint64_t bits = event.words[word]; bits != 0; bits &= bits - 1) {
       int64_t value = header.value + static_cast<int64_t>(word * 64) + __builtin_ctzll(bits);
-      process.entries[value].value = value;
+      process.table_entries.push_back({.value = value});
     }
   }
   if (header.other == 0) return;  // more follows
@@ -156,9 +156,13 @@ void BpfDecoder::on_table(BpfProcess& process, const BpfEvent& event) {
   snapshot.process = process.book->id;
   snapshot.reason = header.extra == CULPRIT_BPF_AT_EXEC ? SnapshotReason::exec : SnapshotReason::exit;
   snapshot.held = true;
-  for (const auto& [value, entry] : std::exchange(process.entries, {})) {
-    if (entry.value >= 0) snapshot.entries.push_back(entry);
+  snapshot.entries = std::exchange(process.table_entries, {});
+  auto described = process.described.begin();
+  for (SnapshotEntry& entry : snapshot.entries) {
+    while (described != process.described.end() && described->value < entry.value) ++described;
+    if (described != process.described.end() && described->value == entry.value) entry = *described;
   }
+  process.described.clear();
   process.table = header.table;
   events_.on_snapshot(snapshot);
 }

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <cstdint>
-#include <map>
 #include <memory>
 #include <unordered_map>
 #include <unordered_set>
@@ -21,7 +20,8 @@ struct BpfProcess {
   uint64_t table = 0;                           // its handle table; 0: not known yet
   std::unordered_set<uint64_t> foreign_tables;  // of single threads
   std::unordered_set<uint32_t> threads;         // whose names were told
-  std::map<int64_t, SnapshotEntry> entries;     // of the table that is being told, by value
+  // Of the table that is being told, ascending by value: the numbers, and of the first ones what they are.
+  std::vector<SnapshotEntry> table_entries, described;
   ToldCode told;
   std::shared_ptr<const CodeMap> map;  // of what was told so far; null: changed since
   bool must_read = false;              // only /proc tells its mappings
