@@ -122,17 +122,37 @@ bool take_session_from(char** environment, SessionText& text, bool hide) {
   return take_session_value(value, text);
 }
 
+namespace {
+
+// By its name: the session may be out of reach.
+bool names_agent(const char* path, size_t length) {
+  constexpr const char* names[] = {"/libculprit_agent.so", "/libculprit_agent_wrappers.so"};
+  for (const char* name : names) {
+    size_t name_length = length_of(name, 64);
+    if (length >= name_length && starts_with(path + length - name_length, name)) return true;
+  }
+  return false;
+}
+
+}  // namespace
+
 void hide_preload_from(char** environment) {
   if (environment[0] != nullptr && starts_with(environment[0], CULPRIT_SANITIZER_ENTRY)) remove_variable(environment);
   char** entry = find_variable(environment, preload_variable);
   if (entry == nullptr) return;
   char* value = *entry + sizeof preload_variable - 1;
-  const char* ours = process.session->agent_path;
-  if (!starts_with(value, ours)) return;
-  char* rest = value + length_of(ours, sizeof process.session->agent_path);
+  char* rest = value;
+  while (*rest != 0 && *rest != ':') ++rest;
+  if (!names_agent(value, static_cast<size_t>(rest - value))) return;
   if (*rest == 0) return remove_variable(entry);
-  if (*rest != ':') return;
   memmove(value, rest + 1, length_of(rest + 1, 1 << 20) + 1);
+}
+
+void close_session() {
+  uint64_t size = process.session->slots_offset + uint64_t{process.slot_limit} * CULPRIT_SLOT_SIZE;
+  uint64_t base = address_of(process.base);
+  process.base = nullptr;
+  raw_syscall(__NR_munmap, base, size);
 }
 
 void make_room_for_limit() {

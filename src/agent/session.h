@@ -19,7 +19,7 @@ struct SessionText {
 bool take_session_from(char** environment, SessionText& text, bool hide);
 // The same with the variable's value; it has room for exec_variable.
 bool take_session_value(const char* value, SessionText& text);
-// Takes the agent out of LD_PRELOAD (and LD_PRELOAD out of the environment if nothing else was in it), and
+// Takes the agent, which stands first, out of LD_PRELOAD (and LD_PRELOAD out of the environment if nothing else was in it), and
 // CULPRIT_SANITIZER_ENTRY.
 void hide_preload_from(char** environment);
 
@@ -29,5 +29,7 @@ void make_room_for_limit();
 
 // Maps the session and fills `process`. False: out of reach, or not ours. No fd stays open.
 bool open_session(const SessionText& text);
+// Before anything was claimed in it.
+void close_session();
 
 }  // namespace culprit::agent

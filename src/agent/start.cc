@@ -13,12 +13,9 @@ namespace culprit::agent {
 extern "C" __attribute__((constructor, visibility("hidden"))) void culprit_start(int, char**, char** environment) {
   SessionText text;
   if (!take_session_from(environment, text, !wrapping())) return;
-  if (!open_session(text)) return;
   if (!wrapping()) hide_preload_from(environment);
-  if (!watch_for_forks()) {
-    process.base = nullptr;
-    return;
-  }
+  if (!open_session(text)) return;
+  if (!recording() || !watch_for_forks()) return close_session();
   process.epoch = 1;
   process.pid = static_cast<uint32_t>(raw_syscall(__NR_getpid));
   if (!claim_process_record(0, tsc()) || !ensure_slot()) return;

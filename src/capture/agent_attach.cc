@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <map>
 #include <thread>
 
 #include "base/syscall.h"
@@ -45,12 +46,6 @@ auto in_own_thread(Work work, Serve serve) {
   return std::move(*result);
 }
 
-Result<TouchedProcess> open_victim(uint32_t pid, const VictimCode& code) {
-  auto memory = VictimMemory::open(pid);
-  if (!memory) return tl::unexpected<Error>(memory.error());
-  return TouchedProcess{pid, std::move(*memory), code, 0, {}};
-}
-
 class AgentAttach final : public LiveRecorder {
  public:
   AgentAttach(uint32_t pid, AgentFile agent, EventSink& sink) : pid_(pid), agent_(std::move(agent)), sink_(sink) {}
@@ -62,10 +57,12 @@ class AgentAttach final : public LiveRecorder {
     if (!recorder) return tl::unexpected<Error>(recorder.error());
     recorder_ = std::move(*recorder);
     CULPRIT_TRY(clear_leftovers());
+    auto memory = VictimMemory::open(pid_);
+    if (!memory) return not_attached(memory.error());
     auto plan = recorder_->plan_attach(pid_);
     if (!plan) return not_attached(plan.error());
     Time since = monotonic_now();
-    auto injected = put_agent_in(*plan);
+    auto injected = put_agent_in(*plan, std::move(*memory));
     if (!injected) {
       recorder_->abandon(*plan);
       take_agent_out(pid_);
@@ -86,7 +83,7 @@ class AgentAttach final : public LiveRecorder {
 
   RecorderStatus status() const override {
     return {sink_.events(), sink_.lost(), is_recording_ ? static_cast<uint32_t>(recorder_->living()) : 0, longest_stop_,
-            left_behind_};
+            what_is_left()};
   }
 
   void finish() override {
@@ -121,7 +118,7 @@ class AgentAttach final : public LiveRecorder {
     if (present && (present->has_wrappers || !present->session.empty())) {
       return fail(ErrorKind::unsupported,
                   fmt::format("process {} still has the agent of another culprit in it, which cannot be taken out: {}",
-                              pid_, left_behind_));
+                              pid_, what_is_left()));
     }
     left_behind_.clear();
     return {};
@@ -137,28 +134,28 @@ class AgentAttach final : public LiveRecorder {
         calls);
   }
 
-  Result<std::vector<uint16_t>> put_agent_in(AgentRecorder::AttachPlan& plan) {
-    auto victim = open_victim(pid_, plan.code);
-    if (!victim) return tl::unexpected<Error>(victim.error());
+  Result<std::vector<uint16_t>> put_agent_in(AgentRecorder::AttachPlan& plan, VictimMemory memory) {
+    TouchedProcess victim{pid_, std::move(memory), plan.code, 0, {}};
     auto result =
-        in_own_thread([&] { return inject(*victim, agent_, plan.argument); }, [&] { recorder_->serve_newcomers(); });
-    longest_stop_ = std::max(longest_stop_, victim->longest_stop);
+        in_own_thread([&] { return inject(victim, agent_, plan.argument); }, [&] { recorder_->serve_newcomers(); });
+    longest_stop_ = std::max(longest_stop_, victim.longest_stop);
     return result;
   }
 
   void take_agent_out(uint32_t pid) {
+    auto memory = VictimMemory::open(pid);
+    if (!memory) return;
     auto code = recorder_->code_of(pid);
-    if (!code) return;  // it has ended
-    auto victim = open_victim(pid, *code);
-    if (!victim) return;
-    auto ejection = in_own_thread([&] { return eject(*victim, agent_); },
-                                  [&] {
-                                    if (is_serving_) recorder_->round();
-                                  });
-    longest_stop_ = std::max(longest_stop_, victim->longest_stop);
-    bool is_gone = !ejection && ejection.error().kind == ErrorKind::gone;
-    std::string left = ejection ? ejection->left_behind : is_gone ? "" : "the agent, asleep: " + ejection.error().what;
-    if (!left.empty()) left_behind_ += fmt::format("{}process {}: {}", left_behind_.empty() ? "" : "; ", pid, left);
+    if (!code) return;
+    TouchedProcess victim{pid, std::move(*memory), *code, 0, {}};
+    auto serve = [&] {
+      if (is_serving_) recorder_->round();
+    };
+    auto ejection = in_own_thread([&] { return eject(victim, agent_); }, serve);
+    longest_stop_ = std::max(longest_stop_, victim.longest_stop);
+    if (has_ended(pid) || (!ejection && ejection.error().kind == ErrorKind::gone)) return;
+    std::string left = ejection ? ejection->left_behind : "the agent, asleep: " + ejection.error().what;
+    if (!left.empty()) left_behind_[left].push_back(pid);
   }
 
   // And out of what the process has started; something may start while we are at it.
@@ -175,13 +172,23 @@ class AgentAttach final : public LiveRecorder {
     }
   }
 
+  std::string what_is_left() const {
+    std::string sentence;
+    for (const auto& [what, pids] : left_behind_) {
+      std::string where = pids.size() == 1 ? fmt::format("process {}", pids.front())
+                                           : fmt::format("{} processes ({}, …)", pids.size(), pids.front());
+      sentence += fmt::format("{}{}: {}", sentence.empty() ? "" : "; ", where, what);
+    }
+    return sentence;
+  }
+
   uint32_t pid_;
   AgentFile agent_;
   CountingSink sink_;
   std::unique_ptr<AgentRecorder> recorder_;
   bool is_recording_ = false, is_serving_ = false;
   Time longest_stop_ = 0;
-  std::string left_behind_;
+  std::map<std::string, std::vector<uint32_t>> left_behind_;  // what, in which processes
 };
 
 Result<void> check_library_path(const std::string& path) {

@@ -61,7 +61,8 @@ Result<void> BorrowedThread::save() {
 
 Result<void> BorrowedThread::make_stack() {
   constexpr uint64_t read_write = PROT_READ | PROT_WRITE, kind = MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK;
-  CULPRIT_TRY(start(entries_.mmap, {0, stack_size, read_write, kind, no_system_call, 0}, registers_.rsp - red_zone));
+  CULPRIT_TRY(start(entries_.mmap, {0, stack_size, read_write, kind, no_system_call, 0}, registers_.rsp - red_zone,
+                    Follow::first_result));
   CULPRIT_TRY(run(monotonic_now() + short_patience));
   if (first_.number == SYS_mmap && first_.result > 0) {
     stack_ = static_cast<uint64_t>(first_.result);
@@ -85,8 +86,8 @@ uint64_t BorrowedThread::write_frames(uint64_t stack_top) {
 }
 
 // Signals are held back from the moment when the frames are there, which have the mask as it was.
-Result<void> BorrowedThread::start(uint64_t function, const Arguments& arguments, uint64_t stack_top) {
-  first_ = {};
+Result<void> BorrowedThread::start(uint64_t function, const Arguments& arguments, uint64_t stack_top, Follow follow) {
+  first_ = {.follow = follow, .is_over = follow == Follow::nothing};
   if (thread_->state() != ThreadState::stopped) return has_ended();
   user_regs_struct called = registers_;
   called.rsp = write_frames(stack_top);
@@ -107,7 +108,7 @@ Result<void> BorrowedThread::start(uint64_t function, const Arguments& arguments
 }
 
 Result<void> BorrowedThread::call(uint64_t function, const Arguments& arguments, Time patience) {
-  CULPRIT_TRY(start(function, arguments, stack_ + stack_size));
+  CULPRIT_TRY(start(function, arguments, stack_ + stack_size, Follow::first_lock));
   return run(monotonic_now() + patience);
 }
 
@@ -119,8 +120,8 @@ Result<void> BorrowedThread::run(Time deadline) {
   }
   for (;;) {
     thread_->run_on(first_.is_over ? PTRACE_CONT : PTRACE_SYSCALL);
-    bool waits_for_lock = first_.is_entered && !first_.is_over && first_.number == SYS_futex;
-    ThreadState state = thread_->wait(waits_for_lock ? std::min(deadline, monotonic_now() + lock_patience) : deadline);
+    ThreadState state =
+        thread_->wait(waits_for_lock() ? std::min(deadline, monotonic_now() + lock_patience) : deadline);
     if (state == ThreadState::gone) return has_ended();
     if (state == ThreadState::running) return give_up();
     if (has_returned()) return {};
@@ -141,12 +142,17 @@ Result<void> BorrowedThread::note_system_call() {
   if (call.op == PTRACE_SYSCALL_INFO_ENTRY) {
     first_.is_entered = true;
     first_.number = call.entry.nr;
-    first_.is_over = call.entry.nr == SYS_rt_sigreturn;
+    bool is_of_interest = first_.follow == Follow::first_result || call.entry.nr == SYS_futex;
+    first_.is_over = call.entry.nr == SYS_rt_sigreturn || !is_of_interest;
   } else if (call.op == PTRACE_SYSCALL_INFO_EXIT) {
     first_.result = call.exit.rval;
     first_.is_over = true;
   }
   return {};
+}
+
+bool BorrowedThread::waits_for_lock() const {
+  return first_.is_entered && !first_.is_over && first_.number == SYS_futex;
 }
 
 // Between the two rt_sigreturn: the registers can be set at will there, and the outer one is what comes next if nobody
@@ -182,7 +188,7 @@ Result<void> BorrowedThread::give_up() {
   }
   user_regs_struct now{};
   bool still_waits = thread_->read_registers(now) && now.orig_rax == SYS_futex && static_cast<int64_t>(now.rax) < 0;
-  if (still_waits && first_.is_entered && !first_.is_over && first_.number == SYS_futex) {
+  if (still_waits && waits_for_lock()) {
     restore();
     release_stack();
     return fail(ErrorKind::limit, "another thread of it is loading a library");
@@ -193,7 +199,7 @@ Result<void> BorrowedThread::give_up() {
 
 void BorrowedThread::release_stack() {
   uint64_t stack = std::exchange(stack_, 0);
-  if (stack == 0 || !start(entries_.munmap, {stack, stack_size}, registers_.rsp - red_zone)) return;
+  if (stack == 0 || !start(entries_.munmap, {stack, stack_size}, registers_.rsp - red_zone, Follow::nothing)) return;
   if (run(monotonic_now() + short_patience)) restore();
 }
 

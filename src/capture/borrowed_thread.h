@@ -53,16 +53,23 @@ class BorrowedThread {
   void release_stack();
   void restore();
 
-  // One call. The first system call that the function makes is followed, to have its result.
+  // One call. Each stop of the thread may cost a wait for a CPU, so that no more is followed than is wanted.
+  enum class Follow : uint8_t {
+    nothing,
+    first_lock,    // whether the first system call waits for a lock, until it has it
+    first_result,  // the result of the first system call
+  };
   struct FirstSystemCall {
+    Follow follow = Follow::nothing;
     bool is_entered = false, is_over = false;
     uint64_t number = 0;
     int64_t result = 0;
   };
-  Result<void> start(uint64_t function, const Arguments& arguments, uint64_t stack_top);
+  Result<void> start(uint64_t function, const Arguments& arguments, uint64_t stack_top, Follow follow);
   uint64_t write_frames(uint64_t stack_top);
   Result<void> run(Time deadline);
   Result<void> note_system_call();
+  bool waits_for_lock() const;
   bool has_returned();
   bool has_crashed() const;
   Result<void> give_up();

@@ -33,12 +33,12 @@ std::vector<PatchedSite> find_patches(TouchedProcess& victim, const AgentPresenc
 // With all threads stopped.
 class Unpatching {
  public:
-  Unpatching(TouchedProcess& victim, const AgentPresence& agent, std::vector<PatchedSite> patches)
-      : victim_(victim), agent_(agent), patches_(std::move(patches)) {}
+  Unpatching(TouchedProcess& victim, const AgentPresence& agent) : victim_(victim), agent_(agent) {}
 
-  // Threads that are in the agent get out by themselves, whatever stands in libc then.
+  // Threads that are in the agent get out by themselves, whatever stands in libc then. One that is just beginning there
+  // may have patched more since the last time.
   bool restore() {
-    return std::ranges::all_of(patches_, [&](const PatchedSite& site) {
+    return std::ranges::all_of(find_patches(victim_, agent_), [&](const PatchedSite& site) {
       return victim_.memory.write(site.start, std::as_bytes(std::span(site.site.original, jump_size)));
     });
   }
@@ -118,7 +118,6 @@ class Unpatching {
 
   TouchedProcess& victim_;
   const AgentPresence& agent_;
-  std::vector<PatchedSite> patches_;
 };
 
 struct Undone {
@@ -126,7 +125,7 @@ struct Undone {
 };
 
 Result<Undone> undo_patches(TouchedProcess& victim, const AgentPresence& agent) {
-  Unpatching unpatching(victim, agent, find_patches(victim, agent));
+  Unpatching unpatching(victim, agent);
   ProcessStopper stopper(victim.pid, victim.late);
   Undone undone;
   Time deadline = monotonic_now() + leaving_time;
@@ -135,7 +134,8 @@ Result<Undone> undo_patches(TouchedProcess& victim, const AgentPresence& agent) 
     stopped = stopper.stop(stop_patience_of_try(tries));
     if (!stopped && stopped.error().kind != ErrorKind::limit) return tl::unexpected<Error>(stopped.error());
     if (stopped) {
-      undone.is_unpatched = undone.is_unpatched || unpatching.restore();
+      if (!victim.is_same_program()) return fail(ErrorKind::gone, "it began another program");
+      undone.is_unpatched = unpatching.restore();
       undone.is_clear = undone.is_unpatched && unpatching.clear(stopper.threads());
     }
     stopper.release();

@@ -106,6 +106,17 @@ class Patching {
  public:
   Patching(TouchedProcess& victim, const std::vector<PatchedSite>& planned) : victim_(victim), planned_(planned) {}
 
+  // Looked at before: the agent has just seen to it, but who knows that it was the agent.
+  bool is_as_expected() const {
+    return std::ranges::all_of(planned_, [&](const PatchedSite& planned) {
+      uint8_t bytes[sizeof planned.site.original] = {};
+      uint64_t belongs_to = 0;
+      return victim_.memory.read(planned.start, std::as_writable_bytes(std::span(bytes, planned.site.length))) &&
+             std::memcmp(bytes, planned.site.original, planned.site.length) == 0 &&
+             victim_.memory.read_value(planned.stub + CULPRIT_STUB_DATA, belongs_to) && belongs_to == planned.start;
+    });
+  }
+
   // A thread between the bytes of a jump that is to be.
   bool is_hindered(const std::vector<ProcessStopper::Thread>& threads) const {
     return std::ranges::any_of(threads, [&](const ProcessStopper::Thread& thread) {
@@ -115,7 +126,7 @@ class Patching {
   }
 
   Result<void> run(std::vector<ProcessStopper::Thread>& threads) {
-    if (!is_as_expected()) return fail(ErrorKind::gone, "it began another program meanwhile");
+    if (!victim_.is_same_program()) return fail(ErrorKind::gone, "it began another program meanwhile");
     for (size_t i = 0; i < planned_.size(); i++) {
       if (write_jump(planned_[i])) continue;
       while (i-- > 0) victim_.memory.write(planned_[i].start, original(planned_[i]));
@@ -131,16 +142,6 @@ class Patching {
   const PatchedSite* site_before(uint64_t pc) const {
     auto after = std::ranges::upper_bound(planned_, pc, {}, &PatchedSite::start);
     return after == planned_.begin() ? nullptr : &*std::prev(after);
-  }
-
-  bool is_as_expected() const {
-    return std::ranges::all_of(planned_, [&](const PatchedSite& planned) {
-      uint8_t bytes[sizeof planned.site.original] = {};
-      uint64_t belongs_to = 0;
-      return victim_.memory.read(planned.start, std::as_writable_bytes(std::span(bytes, planned.site.length))) &&
-             std::memcmp(bytes, planned.site.original, planned.site.length) == 0 &&
-             victim_.memory.read_value(planned.stub + CULPRIT_STUB_DATA, belongs_to) && belongs_to == planned.start;
-    });
   }
 
   // In one piece: no thread can ever see half of it, whenever culprit is killed.
@@ -167,6 +168,7 @@ Result<void> patch(TouchedProcess& victim, const std::vector<PatchedSite>& plann
   if (planned.empty())
     return fail(ErrorKind::unsupported, "its libc cannot be patched: none of its places is as expected");
   Patching patching(victim, planned);
+  if (!patching.is_as_expected()) return fail(ErrorKind::unsupported, "its libc has changed meanwhile");
   ProcessStopper stopper(victim.pid, victim.late);
   Result<void> result = fail(ErrorKind::limit, "it could not be stopped for a moment");
   Time deadline = monotonic_now() + stop_time;

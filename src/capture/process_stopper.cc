@@ -73,7 +73,7 @@ namespace {
 
 void let_go(ProcessStopper::Thread& thread) {
   if (thread.has_new_registers) thread.traced.write_registers(thread.registers);
-  thread.traced.let_go();
+  thread.traced.let_go(&thread.registers);
 }
 
 }  // namespace

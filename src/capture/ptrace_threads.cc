@@ -174,7 +174,7 @@ void TracedThread::run_on(__ptrace_request how) {
   state_ = runs ? ThreadState::running : ThreadState::gone;
 }
 
-void TracedThread::let_go() {
+void TracedThread::let_go(const user_regs_struct* known) {
   constexpr Time patience = 20'000'000;
   if (state_ == ThreadState::running) {
     interrupt();
@@ -182,7 +182,8 @@ void TracedThread::let_go() {
   }
   if (state_ != ThreadState::stopped) return;
   user_regs_struct registers{};
-  if (reason_.is_interrupt && read_registers(registers) && resume_interrupted_call(registers))
+  if (known != nullptr) registers = *known;
+  if (reason_.is_interrupt && (known != nullptr || read_registers(registers)) && resume_interrupted_call(registers))
     write_registers(registers);
   ptrace(PTRACE_DETACH, tid_, nullptr, static_cast<long>(reason_.signal));
   state_ = ThreadState::gone;

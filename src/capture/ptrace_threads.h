@@ -67,8 +67,8 @@ class TracedThread {
   void forget_signal() { reason_.signal = 0; }  // it is not delivered
   void run_on(__ptrace_request how);            // PTRACE_CONT or PTRACE_SYSCALL; hands on reason().signal
   // It runs on untraced, with the signal it was about to get, and as if it had never been stopped. One that runs is
-  // stopped first; if it does not stop at once, it stays traced, and running.
-  void let_go();
+  // stopped first; if it does not stop at once, it stays traced, and running. `registers`: as they are known to be.
+  void let_go(const user_regs_struct* registers = nullptr);
 
  private:
   TracedThread(uint32_t tid) : tid_(tid), state_(ThreadState::running) {}

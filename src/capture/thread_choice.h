@@ -10,10 +10,15 @@ namespace culprit {
 
 struct TouchedProcess {
   uint32_t pid = 0;
-  VictimMemory memory;
+  VictimMemory memory;  // opened before `code` was read: an exec since then makes it unreadable
   const VictimCode& code;
   Time longest_stop = 0;           // so far, of any of its threads
   std::vector<TracedThread> late;  // asked to stop, and did not in time
+
+  bool is_same_program() {
+    char byte = 0;
+    return memory.read_value(code.libc().dlopen, byte);
+  }
 };
 
 // Runs `work` with one of the threads; the others run on. Where it fails with `limit` it is run again, on the same or

@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <charconv>
@@ -48,6 +49,12 @@ Result<void> check_status(uint32_t pid, const std::string& text) {
         "is confined by seccomp: a system call that its filter does not expect could end it, so the agent "
         "is not put into it");
   }
+  if (status->namespaced_pids.size() > 1 && status->namespaced_pids.back() != pid) {
+    return unsupported(pid,
+                       fmt::format("has another number, {}, where it runs (a container), and the agent would go by "
+                                   "that: use --via bpf",
+                                   status->namespaced_pids.back()));
+  }
   if (text.find("x86_Thread_features:\tshstk") != std::string::npos)
     return unsupported(pid, "has a shadow stack, on which no function can be called from outside");
   // Who may read its handle table when it does not want to be looked at is root.
@@ -61,7 +68,6 @@ Result<void> check_status(uint32_t pid, const std::string& text) {
   return {};
 }
 
-// A child made by clone(CLONE_VM) runs on the same memory, and would have to be stopped, too.
 bool shares_memory_with_a_child(uint32_t pid) {
   for (uint32_t tid : threads_of(pid)) {
     auto text = read_whole_file(fmt::format("/proc/{}/task/{}/children", pid, tid), 65536);
@@ -75,6 +81,18 @@ bool shares_memory_with_a_child(uint32_t pid) {
     }
   }
   return false;
+}
+
+// A child made by clone(CLONE_VM) runs on the same memory, and would have to be stopped, too. One made by vfork does so
+// for a moment only.
+Result<void> check_memory_is_its_own(uint32_t pid) {
+  constexpr int looks = 50;
+  for (int look = 0; look < looks; look++) {
+    if (!shares_memory_with_a_child(pid)) return {};
+    timespec pause{0, 20'000'000};
+    nanosleep(&pause, nullptr);
+  }
+  return unsupported(pid, "shares its memory with another process");
 }
 
 Result<void> check_library_is_visible(uint32_t pid, const AgentFile& agent) {
@@ -101,7 +119,7 @@ Result<void> check_victim(uint32_t pid, const AgentFile& agent) {
     return tl::unexpected<Error>(is_refused ? why_not_traceable(pid, EPERM) : memory.error());
   }
   CULPRIT_TRY(check_program(pid));
-  if (shares_memory_with_a_child(pid)) return unsupported(pid, "shares its memory with another process");
+  CULPRIT_TRY(check_memory_is_its_own(pid));
   return check_library_is_visible(pid, agent);
 }
 

@@ -97,6 +97,25 @@ TEST(AgentAttachFaults, AProcessThatEndsMeanwhileIsNoError) {
   }
 }
 
+// Processes come and go while it is taken out of them: in each stage of their beginning and end.
+TEST(AgentAttachFaults, AShellThatStartsProgramsAllTheTimeGetsTheRightAnswers) {
+  constexpr const char* script =
+      "n=0; echo ready\n"
+      "while read -t 0.001 line; [ $? -gt 128 ]; do\n"
+      "  answer=$(echo $n | tr 0-9 0-9); [ \"$answer\" = $n ] || { echo \"broken: $n is $answer\"; exit 1; }\n"
+      "  n=$((n + 1))\n"
+      "done; echo fine";
+  VictimProgram victim({"/bin/bash", "-c", script});
+  ASSERT_EQ(victim.hear(), "ready");
+  for (int time = 0; time < 30 && victim.is_running(); time++) {
+    AgentAtWork agent(victim.pid());
+    ASSERT_NE(agent.recorder, nullptr) << agent.error.what;
+    agent.until([&] { return agent.events.handles.size() > 200; });
+    agent.recorder->finish();  // programs that were started meanwhile may keep the library
+  }
+  EXPECT_EQ(victim.end(), "fine");
+}
+
 }  // namespace
 }  // namespace culprit
 #endif

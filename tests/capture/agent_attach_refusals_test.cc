@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "attached_programs.h"
+#include "base/syscall.h"
 
 namespace culprit {
 namespace {
@@ -108,6 +109,15 @@ TEST(AgentAttachRefusals, RefusesAProcessThatHidesItsMemory) {
   EXPECT_THAT(refusal(static_cast<uint32_t>(child)), HasSubstr("PR_SET_DUMPABLE 0"));
   kill(child, SIGKILL);
   waitpid(child, nullptr, 0);
+}
+
+TEST(AgentAttachRefusals, RefusesAProcessOfAnotherPidNamespace) {
+  if (geteuid() != 0) GTEST_SKIP() << "needs root, to make a namespace";
+  VictimProgram victim({"/usr/bin/unshare", "--pid", "--fork", "--kill-child", victim_program(), "sleep"});
+  if (victim.hear() != "ready") GTEST_SKIP() << "no pid namespaces here";
+  auto children =
+      read_whole_file("/proc/" + std::to_string(victim.pid()) + "/task/" + std::to_string(victim.pid()) + "/children");
+  EXPECT_THAT(refusal(static_cast<uint32_t>(std::stoul(children.value_or("0")))), HasSubstr("another number, 1"));
 }
 
 }  // namespace
