@@ -33,6 +33,7 @@ class LifeReplay : public EventSink {
   void on_snapshot(const HandleSnapshot& snapshot) override;
   void on_mark(const Mark& mark) override;
   void on_loss(const Loss& loss) override;
+  void on_carried(const CarriedTable& table) override { lifetimes_.on_carried(table); }
 
  private:
   Trace& trace_;

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "base/text.h"
 #include "view/stack_text.h"
 
@@ -34,8 +36,10 @@ std::string window_words(const AnswerBasis& basis) {
   return fmt::format("from {} to {}", duration_in_words(basis.from), duration_in_words(basis.to));
 }
 
-std::string process_words(std::string_view name, uint64_t pid) {
-  return fmt::format("{} (pid {})", shown(name, 32), pid);
+std::string process_words(std::string_view name, uint64_t pid, size_t columns) {
+  const std::string number = fmt::format(" (pid {})", pid);
+  const size_t room = columns > number.size() ? columns - number.size() : 0;
+  return shown(name, std::clamp<size_t>(room, 12, 32)) + number;
 }
 
 std::string stack_paragraph(const ReportStack& stack, const TextStyle& style, size_t column, size_t lines) {

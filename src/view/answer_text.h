@@ -12,8 +12,8 @@ namespace culprit {
 std::string filter_words(const LifeFilter& filter);
 // "in 3.2 s", "from 1.0 s to 3.2 s": the window looked at.
 std::string window_words(const AnswerBasis& basis);
-// "worker (pid 12)"
-std::string process_words(std::string_view name, uint64_t pid);
+// "worker (pid 12)", in about so many columns.
+std::string process_words(std::string_view name, uint64_t pid, size_t columns = 48);
 // A stack in one phrase with its callers, from `column` on, in about so many lines. No newline at the end.
 std::string stack_paragraph(const ReportStack& stack, const TextStyle& style, size_t column, size_t lines);
 // "  words, wrapped and kept in its column\n"

@@ -30,11 +30,12 @@ std::string example_words(const HandleExample& example, std::string_view type) {
 // "    300 × eventfd     fun4 (leaky.cpp:28) ← fun2 ← main", and what else there is to say about the group.
 std::string group_text(uint64_t count, const std::string& type, std::string_view what, const ReportStack& stack,
                        std::string_view details, const TextStyle& style) {
-  std::string left = fmt::format("  {:>9} {} {} {}", with_thousands(count), style.unicode ? "×" : "x",
+  std::string text = fmt::format("  {:>9} {} {} {}", with_thousands(count), style.unicode ? "×" : "x",
                                  padded(shown(type, 12), 12), what);
-  if (!what.empty()) left += " ";
-  std::string text = left;
-  if (what.empty() || !stack.frames.empty()) text += stack_paragraph(stack, style, display_width(left), 2);
+  if (what.empty() || !stack.frames.empty()) {
+    if (!what.empty()) text += " ";
+    text += stack_paragraph(stack, style, display_width(text), 2);
+  }
   text += "\n";
   return text + inked(style, Ink::faint, std::string(14, ' ') + wrapped(details, style.columns, 14, 14)) + "\n";
 }

@@ -106,7 +106,7 @@ class TreeText {
     size_t column = margin_ + indent;
     const PivotNode* node = &first;
     for (bool is_first = true;; is_first = false, node = &node->children.front()) {
-      std::string words = is_stack(node->value) ? "" : words_of(node->value, above, room(indent));
+      std::string words = is_stack(node->value) ? "" : words_of(node->value, above, room(indent + 2));
       const size_t needed = display_width(next()) + display_width(words);
       if (!is_first && (is_stack(node->value) || column + needed > style_.columns)) {
         column = margin_ + indent + 2;

@@ -32,8 +32,10 @@ std::string by_whom(const ProcessCount& process, uint32_t tid) {
 std::string call_words(const std::string& call) { return call.empty() ? "" : fmt::format(" ({})", shown(call, 40)); }
 
 std::string made_words(const ReportHandle& handle) {
-  std::string what = handle.type.empty() ? "a handle" : shown(handle.type, 24);
-  if (!handle.name.empty() && handle.name != handle.type) what += " " + shown(handle.name, 60);
+  // "socket tcp" says that it is a socket.
+  std::string what = handle.name.starts_with(handle.type) ? "" : shown(handle.type, 24);
+  if (!handle.name.empty()) what += (what.empty() ? "" : " ") + shown(handle.name, 60);
+  if (what.empty()) what = handle.type.empty() ? "a handle" : shown(handle.type, 24);
   std::string how;
   switch (handle.how_created) {
     case HowCreated::open:

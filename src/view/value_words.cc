@@ -56,11 +56,11 @@ std::string value_words(const ColumnValue& value, size_t columns, bool unicode) 
   if (value.state != ColumnState::none) return state_words(value);
   switch (value.column) {
     case HandleColumn::closing:
-      return "closed by " + process_words(value.text, value.number);
+      return "closed by " + process_words(value.text, value.number, columns > 10 ? columns - 10 : 0);
     case HandleColumn::owning:
-      return process_words(value.text, value.number);
+      return process_words(value.text, value.number, columns);
     case HandleColumn::creating:
-      return "made by " + process_words(value.text, value.number);
+      return "made by " + process_words(value.text, value.number, columns > 8 ? columns - 8 : 0);
     case HandleColumn::stack:
       return stack_phrase(value.stack, columns, unicode);
     case HandleColumn::closing_stack:
