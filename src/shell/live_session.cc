@@ -185,6 +185,7 @@ SessionStatus LiveSession::whole_status() {
           .complete_from = writer.complete_from(),
           .is_full = writer.is_full(),
           .waits_for_room = writer.is_waiting_for_room(),
+          .blocks_lost = writer.blocks_lost(),
           .last_failure = writer.last_failure()};
 }
 

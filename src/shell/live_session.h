@@ -35,6 +35,7 @@ struct SessionStatus {
   Time complete_from = 0;       // of a circular recording; 0: nothing has fallen out
   bool is_full = false;         // it has its --max-size
   bool waits_for_room = false;  // on the disk
+  uint64_t blocks_lost = 0;     // that could not be written
   std::string last_failure;     // of writing, one sentence; empty: none
 };
 

@@ -14,6 +14,7 @@
 #include <deque>
 
 #include "base/syscall.h"
+#include "base/text.h"
 #include "capture/handle_count.h"
 #include "capture/tsc_clock.h"
 #include "capture/watch_filter.h"
@@ -22,7 +23,7 @@ namespace culprit {
 
 namespace {
 
-constexpr Time tick_interval = 1'000'000'000;
+constexpr Time tick_interval = 1'000'000'000, shortest_tick = 10'000'000;
 constexpr Time rate_window = 5'000'000'000;
 constexpr uint64_t ticks_per_card = 10;
 constexpr int request_patience_ms = 1000;
@@ -84,6 +85,7 @@ class RecorderDaemon {
   std::deque<std::pair<Time, uint64_t>> samples_;  // events over time
   RecorderReport last_;
   uint64_t ticks_ = 0;
+  Time end_ = INT64_MAX;  // of --for
   bool over_ = false, discarded_ = false;
 };
 
@@ -102,9 +104,17 @@ Result<RecorderReport> RecorderDaemon::begin() {
   auto session = LiveSession::start(plan_.request);
   if (!session) return tl::unexpected<Error>(session.error());
   session_ = std::move(*session);
+  if (plan_.duration != 0) end_ = session_->whole_status().started + plan_.duration;
   RecorderReport begun = report();
   CULPRIT_TRY(folder_.write_card(begun));
   return begun;
+}
+
+std::string trouble_of(const SessionStatus& status) {
+  if (status.blocks_lost > 0)
+    return fmt::format("{} of events could not be written, {}: {}", counted(status.blocks_lost, "block", "blocks"),
+                       status.waits_for_room ? "and more wait" : "and are missing", status.last_failure);
+  return status.waits_for_room ? "events wait for room: " + status.last_failure : "";
 }
 
 RecorderReport RecorderDaemon::report() {
@@ -117,7 +127,7 @@ RecorderReport RecorderDaemon::report() {
   report.back_end = session_->back_end();
   report.refused = session_->refused();
   report.file = plan_.request.output + ".partial";
-  report.trouble = status.waits_for_room ? status.last_failure : "";
+  report.trouble = trouble_of(status);
   report.circular = bounds.circular != 0;
   report.limit = std::max(bounds.circular, bounds.max_size);
   report.bytes = status.bytes;
@@ -136,7 +146,7 @@ RecorderReport RecorderDaemon::report() {
 }
 
 std::string RecorderDaemon::reason_to_end(const SessionStatus& status) {
-  if (plan_.duration != 0 && status.now - status.started >= plan_.duration) return "the time of --for is over";
+  if (status.now >= end_) return "the time of --for is over";
   if (status.is_full) return "the file has the size of --max-size";
   if (!session_->has_targets()) return "what was recorded has ended";
   if (!plan_.stop_when) return "";
@@ -207,16 +217,20 @@ void RecorderDaemon::say_how_it_ended(bool somebody_asked) {
   }
 }
 
+int milliseconds_until(Time time) {
+  return static_cast<int>(std::max<Time>(time - monotonic_now(), 0) / 1'000'000) + 1;
+}
+
 void RecorderDaemon::run() {
   Time next_tick = monotonic_now();
   while (!over_) {
     if (monotonic_now() >= next_tick) {
-      next_tick = monotonic_now() + tick_interval;
+      next_tick = std::min(monotonic_now() + tick_interval, std::max(end_, monotonic_now() + shortest_tick));
       tick();
       if (over_) return say_how_it_ended(false);
     }
     pollfd waiting[] = {{socket_.get(), POLLIN, 0}, {signals_.get(), POLLIN, 0}};
-    ::poll(waiting, 2, static_cast<int>(std::max<Time>(next_tick - monotonic_now(), 0) / 1'000'000) + 1);
+    ::poll(waiting, 2, milliseconds_until(next_tick));
     if (waiting[0].revents != 0) take_request();
     signalfd_siginfo info{};
     if (!over_ && ::read(signals_.get(), &info, sizeof(info)) == sizeof(info)) {

@@ -226,6 +226,7 @@ Result<std::unique_ptr<Trace>> TraceWriter::reopen() {
 uint64_t TraceWriter::bytes_written() const { return state_->file.size(); }
 bool TraceWriter::is_full() const { return state_->full; }
 const std::string& TraceWriter::last_failure() const { return state_->file.last_failure(); }
+uint64_t TraceWriter::blocks_lost() const { return state_->file.blocks_dropped(); }
 bool TraceWriter::is_waiting_for_room() const { return state_->file.blocks_waiting() > 0; }
 
 Time TraceWriter::complete_from() const {

@@ -66,6 +66,7 @@ class TraceWriter : public EventSink {
   // A sentence about the last write that failed; empty: there was none. And whether blocks are waiting for room now.
   const std::string& last_failure() const;
   bool is_waiting_for_room() const;
+  uint64_t blocks_lost() const;  // that were given up, as they could not be written
 
   // Writes the end block, syncs, and gives the file its name. After an error the .partial file stays as it is.
   // Nothing may be recorded afterwards.
