@@ -16,25 +16,6 @@ constexpr size_t maps_limit = size_t{16} << 20;
 
 }  // namespace
 
-// Notes every word that is read.
-class TraceeStacks::NotingMemory final : public MemoryReader {
- public:
-  NotingMemory(MemoryReader& memory, std::vector<Word>& words) : memory_(memory), words_(words) {}
-
-  bool read(uint64_t address, std::span<std::byte> into) override {
-    if (!memory_.read(address, into)) return false;
-    if (into.size() != sizeof(uint64_t)) return true;
-    Word word{address, 0};
-    memcpy(&word.value, into.data(), sizeof word.value);
-    words_.push_back(word);
-    return true;
-  }
-
- private:
-  MemoryReader& memory_;
-  std::vector<Word>& words_;
-};
-
 size_t TraceeStacks::Hash::operator()(const Place& place) const {
   return std::hash<uint64_t>()(place.ip * 0x9e3779b97f4a7c15 ^ place.sp);
 }
@@ -74,8 +55,9 @@ TraceeStacks::Stack TraceeStacks::walk(TracedProcess& process, uint32_t tid, con
     return UnwindCode{code->bias, table->rows, table->far};
   };
   ProcessMemory memory(tid);
-  NotingMemory noting(memory, remembered.words);
-  WalkedStack walked = walk_stack(registers, noting, lookup, {.limit = frame_limit, .is_in_system_call = true});
+  WalkedStack walked = walk_stack(registers, memory, lookup, {.limit = frame_limit, .is_in_system_call = true});
+  remembered.words = std::move(walked.words);
+  remembered.needs_bp = walked.needs_bp;
   Stack stack{walked.is_truncated ? StackId::truncated : StackId::none, walked.is_truncated};
   for (size_t i = walked.frames.size(); i-- > 0;) {
     stack.id = tables_.stacks.intern(stack.id, map.frame_at(walked.frames[i].address, walked.frames[i].found_by));
@@ -88,19 +70,19 @@ TraceeStacks::Stack TraceeStacks::take(TracedProcess& process, uint32_t tid, con
   if (process.code_changed && !read_code(process, tid)) return {};
   auto [place, is_new] = remembered_.try_emplace(Place{registers.rip, registers.rsp});
   Remembered& remembered = place->second;
-  bool is_same_code = !is_new && remembered.bp == registers.rbp && remembered.process == process.book->id &&
+  bool is_same_bp = !remembered.needs_bp || remembered.bp == registers.rbp;
+  bool is_same_code = !is_new && is_same_bp && remembered.process == process.book->id &&
                       remembered.generation == process.book->code.generation();
   if (is_same_code) {
     ProcessMemory memory(tid);
     bool is_same = std::ranges::all_of(remembered.words,
-                                       [&](const Word& word) { return memory.word(word.address) == word.value; });
+                                       [&](const StackWord& word) { return memory.word(word.address) == word.value; });
     if (is_same) return remembered.stack;
   }
   if (is_new && remembered_.size() > remembered_limit) {
     remembered_.clear();
     return take(process, tid, registers);
   }
-  remembered.words.clear();
   remembered.stack = walk(process, tid, {registers.rip, registers.rsp, registers.rbp}, remembered);
   remembered.bp = registers.rbp;
   // A walk that could not read on may read on another time.

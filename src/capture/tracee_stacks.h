@@ -1,5 +1,5 @@
-// Stacks of stopped threads. A stack that reads the same words at the same place as one before is that one: what was
-// read is remembered and compared, so this is exact.
+// Stacks of stopped threads. What a walk depended on is remembered: if all of that is found again at the same place, a
+// new walk would come to the same end. So this is exact.
 #pragma once
 
 #include <sys/user.h>
@@ -33,15 +33,12 @@ class TraceeStacks {
   void build_tables(const TracedProcess& process);
 
  private:
-  struct Word {
-    uint64_t address, value;
-  };
-  class NotingMemory;
   struct Remembered {
     uint64_t bp = 0;
+    bool needs_bp = false;
     ProcessId process = ProcessId::none;
     uint32_t generation = 0;
-    std::vector<Word> words;
+    std::vector<StackWord> words;
     Stack stack;
   };
   struct Place {

@@ -48,6 +48,8 @@ class Walk {
  private:
   enum class Step { by_table, by_pointer, by_scan, out_of_signal, ended, impossible };
 
+  enum class BpFrom { start, slot, noted, nowhere };
+
   WalkedStack cut() {
     stack_.is_truncated = true;
     return std::move(stack_);
@@ -79,7 +81,7 @@ class Walk {
     }
     auto cfa = cfa_of(row, code);
     if (!cfa || *cfa <= sp_) return Step::impossible;  // stacks grow downwards, so callers lie higher
-    auto caller = memory_.word(*cfa - 8);
+    auto caller = needed_word(*cfa - 8);
     if (!caller || !restore_bp(row, *cfa)) return Step::impossible;
     if (*caller == 0) return Step::ended;
     ip_ = *caller;
@@ -93,11 +95,11 @@ class Walk {
       case CULPRIT_ROW_RSP:
         return sp_ + slots * 8;
       case CULPRIT_ROW_RBP:
-        return knows_bp_ ? std::optional(bp_ + slots * 8) : std::nullopt;
+        return need_bp() ? std::optional(bp_ + slots * 8) : std::nullopt;
       case CULPRIT_ROW_PLT:
         return sp_ + 8 + ((ip_ & 15) >= slots ? 8 : 0);
       case CULPRIT_ROW_RBP_DEREF:
-        return knows_bp_ ? memory_.word(bp_ - slots * 8) : std::nullopt;
+        return need_bp() ? needed_word(bp_ - slots * 8) : std::nullopt;
       case CULPRIT_ROW_FAR:
         return slots < code.far.size() ? std::optional(sp_ + uint64_t{code.far[slots]} * 8) : std::nullopt;
       default:
@@ -108,25 +110,41 @@ class Walk {
   bool restore_bp(const culprit_unwind_row& row, uint64_t cfa) {
     if (row.rbp == 0) return true;
     if (row.rbp == CULPRIT_RBP_UNKNOWN) {
-      knows_bp_ = false;
+      bp_from_ = BpFrom::nowhere;
       return true;
     }
-    if (row.rbp == CULPRIT_RBP_AT_RBP && !knows_bp_) return false;
-    auto saved = memory_.word(row.rbp == CULPRIT_RBP_AT_RBP ? bp_ : cfa + static_cast<uint64_t>(int64_t{row.rbp} * 8));
+    if (row.rbp == CULPRIT_RBP_AT_RBP && !need_bp()) return false;
+    return read_bp(row.rbp == CULPRIT_RBP_AT_RBP ? bp_ : cfa + static_cast<uint64_t>(int64_t{row.rbp} * 8));
+  }
+
+  bool read_bp(uint64_t address) {
+    auto saved = memory_.word(address);
     if (!saved) return false;
     bp_ = *saved;
-    knows_bp_ = true;
+    bp_slot_ = address;
+    bp_from_ = BpFrom::slot;
     return true;
   }
 
+  // Mostly rbp holds something else, which nobody needs: only then does the walk depend on it.
+  bool need_bp() {
+    if (bp_from_ == BpFrom::start) stack_.needs_bp = true;
+    if (bp_from_ == BpFrom::slot) stack_.words.push_back({bp_slot_, bp_});
+    if (bp_from_ != BpFrom::nowhere) bp_from_ = BpFrom::noted;
+    return bp_from_ != BpFrom::nowhere;
+  }
+
+  std::optional<uint64_t> needed_word(uint64_t address) {
+    auto value = memory_.word(address);
+    if (value) stack_.words.push_back({address, *value});
+    return value;
+  }
+
   Step out_of_signal() {
-    auto ip = memory_.word(sp_ + ucontext_rip), bp = memory_.word(sp_ + ucontext_rbp);
-    auto sp = memory_.word(sp_ + ucontext_rsp);
-    if (!ip || !bp || !sp) return Step::impossible;
+    auto ip = needed_word(sp_ + ucontext_rip), sp = needed_word(sp_ + ucontext_rsp);
+    if (!ip || !sp || !read_bp(sp_ + ucontext_rbp)) return Step::impossible;
     ip_ = *ip;
-    bp_ = *bp;
     sp_ = *sp;
-    knows_bp_ = true;
     return Step::out_of_signal;
   }
 
@@ -135,7 +153,7 @@ class Walk {
   bool called_without_frame() {
     constexpr uint64_t call_length = 5, believable_function = 4096;
     constexpr uint8_t call_opcode = 0xe8;
-    auto caller = memory_.word(sp_);
+    auto caller = needed_word(sp_);
     if (!caller || *caller < call_length || !code_(*caller - 1)) return false;
     std::array<std::byte, call_length> call;
     if (!memory_.read(*caller - call_length, call) || std::to_integer<uint8_t>(call[0]) != call_opcode) return false;
@@ -152,23 +170,24 @@ class Walk {
 
   Step by_pointer() {
     // Chains of frame pointers end with zero. One that has not been followed before may be anything.
+    if (!need_bp()) return Step::impossible;
     if (bp_ == 0 && stack_.frames.back().found_by == FoundBy::frame_pointer) return Step::ended;
-    if (!knows_bp_ || bp_ < sp_ || bp_ - sp_ > believable_frame || bp_ % 8 != 0) return Step::impossible;
-    auto caller = memory_.word(bp_ + 8), outer = memory_.word(bp_);
-    if (!caller || !outer) return Step::impossible;
+    if (bp_ < sp_ || bp_ - sp_ > believable_frame || bp_ % 8 != 0) return Step::impossible;
+    auto caller = needed_word(bp_ + 8);
+    if (!caller) return Step::impossible;
     if (*caller == 0) return Step::ended;
     if (!code_(*caller - 1)) return Step::impossible;  // not a return address: rbp held something else
     ip_ = *caller;
     sp_ = bp_ + 16;
-    bp_ = *outer;
-    return Step::by_pointer;
+    return read_bp(bp_) ? Step::by_pointer : Step::impossible;
   }
 
   MemoryReader& memory_;
   const CodeLookup& code_;
   const UnwindOptions& options_;
   uint64_t ip_, sp_, bp_;
-  bool knows_bp_ = true;
+  uint64_t bp_slot_ = 0;
+  BpFrom bp_from_ = BpFrom::start;
   WalkedStack stack_;
 };
 

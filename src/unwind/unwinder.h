@@ -34,9 +34,18 @@ struct WalkedFrame {
   bool operator==(const WalkedFrame&) const = default;
 };
 
+struct StackWord {
+  uint64_t address = 0, value = 0;
+};
+
 struct WalkedStack {
   std::vector<WalkedFrame> frames;  // innermost first
   bool is_truncated = false;        // the walk had to stop before the outer end
+
+  // What it depended on: a walk from the same ip and sp (and bp, if `needs_bp`) that finds these words, and the same
+  // code, comes to the same frames. Says nothing of a truncated one.
+  std::vector<StackWord> words;
+  bool needs_bp = false;
 };
 
 struct UnwindOptions {

@@ -90,6 +90,26 @@ TEST_F(Unwinder, EndsWhereAFramePointerIsNeededThatIsNotKnown) {
   EXPECT_TRUE(walked.is_truncated);
 }
 
+TEST_F(Unwinder, DependsOnTheFramePointerOnlyWhereItIsUsed) {
+  rows({row(0x1000, CULPRIT_ROW_RSP, 2, -2), row(0x1100, CULPRIT_ROW_RBP, 2), row(0x1200, CULPRIT_ROW_END, 0)});
+  auto addresses = [](const WalkedStack& walked) {
+    std::vector<uint64_t> addresses;
+    for (const StackWord& word : walked.words) addresses.push_back(word.address);
+    return addresses;
+  };
+  stack_[0] = at(10);
+  stack_[1] = code(0x1250);
+  WalkedStack walked = walk({code(0x1004), at(0), 0x1234});
+  EXPECT_THAT(addresses(walked), ElementsAre(at(1)));
+  EXPECT_FALSE(walked.needs_bp);
+  stack_[1] = code(0x1150);
+  stack_[11] = code(0x1280);
+  walked = walk({code(0x1004), at(0), 0x1234});
+  EXPECT_THAT(addresses(walked), ElementsAre(at(1), at(0), at(11)));
+  EXPECT_FALSE(walked.needs_bp);
+  EXPECT_TRUE(walk({code(0x1104), at(0), at(10)}).needs_bp);
+}
+
 TEST_F(Unwinder, FindsTheCfaOfFunctionsThatRealignTheirStack) {
   rows({row(0x1000, CULPRIT_ROW_RBP_DEREF, 1, CULPRIT_RBP_AT_RBP), row(0x1100, CULPRIT_ROW_END, 0)});
   stack_[9] = at(20);   // at rbp - 8
