@@ -12,7 +12,11 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
+#include <future>
 #include <optional>
+#include <span>
+#include <thread>
 
 #include "base/syscall.h"
 #include "capture/tsc_clock.h"
@@ -73,33 +77,67 @@ bool may_be_message_queue(std::string_view link) {
   return link.starts_with("/") && link.find('/', 1) == std::string_view::npos;
 }
 
+// What /proc says of one handle.
+struct Link {
+  int number = 0;
+  mode_t mode = 0;
+  uint64_t inode = 0;  // of what has a path
+  std::string text;    // empty: closed meanwhile
+};
+
+Link read_link(int directory, int number) {
+  Link link{.number = number, .text = {}};
+  char name[16], text[4200];
+  *std::to_chars(name, name + sizeof(name) - 1, number).ptr = '\0';
+  ssize_t length = readlinkat(directory, name, text, sizeof(text));
+  if (length <= 0) return link;
+  link.text.assign(text, static_cast<size_t>(length));
+  struct stat info {};
+  if (text[0] != '/' || fstatat(directory, name, &info, 0) != 0) return link;
+  link.mode = info.st_mode;
+  link.inode = info.st_ino;
+  return link;
+}
+
+// Each link costs the kernel some microseconds, so large tables are read by several threads.
+std::vector<Link> read_links(int directory, std::span<const int> numbers) {
+  constexpr size_t links_per_thread = 2000;
+  const size_t threads =
+      std::clamp<size_t>(numbers.size() / links_per_thread, 1, std::clamp(std::thread::hardware_concurrency(), 1u, 4u));
+  std::vector<Link> links(numbers.size());
+  auto read_part = [&](size_t part) {
+    const size_t first = numbers.size() * part / threads, end = numbers.size() * (part + 1) / threads;
+    for (size_t i = first; i < end; ++i) links[i] = read_link(directory, numbers[i]);
+  };
+  std::vector<std::future<void>> others;
+  // Where a thread cannot be had, the standard library does its part when it is asked for it.
+  for (size_t part = 1; part < threads; ++part)
+    others.push_back(std::async(std::launch::async | std::launch::deferred, read_part, part));
+  read_part(0);
+  for (std::future<void>& other : others) other.get();
+  return links;
+}
+
+// Turns links into entries.
 class TableReader {
  public:
-  TableReader(uint32_t pid, int directory, TraceTables& tables)
-      : pid_(pid), directory_(directory), tables_(tables), sockets_(pid) {}
+  TableReader(uint32_t pid, TraceTables& tables) : pid_(pid), tables_(tables), sockets_(pid) {}
 
-  std::optional<SnapshotEntry> read(int number) {
-    std::string text = std::to_string(number);
-    ssize_t length = readlinkat(directory_, text.c_str(), link_.data(), link_.size());
-    if (length <= 0) return std::nullopt;  // closed meanwhile
-    std::string_view link(link_.data(), static_cast<size_t>(length));
-    struct stat info {};
-    bool is_path = link.starts_with("/");
-    if (is_path && fstatat(directory_, text.c_str(), &info, 0) != 0) info = {};
-
-    FdTarget target = parse_fd_link(link, info.st_mode);
+  SnapshotEntry entry_of(const Link& link) {
+    const bool is_path = link.text.starts_with("/");
+    FdTarget target = parse_fd_link(link.text, link.mode);
     SnapshotEntry entry;
-    entry.value = number;
-    entry.object = is_path ? info.st_ino : target.inode;
+    entry.value = link.number;
+    entry.object = is_path ? link.inode : target.inode;
     std::string_view type = target.type;
-    if (is_path && may_be_message_queue(link) && is_message_queue(text)) type = handle_type::message_queue;
+    if (is_path && may_be_message_queue(link.text) && is_message_queue(link.number)) type = handle_type::message_queue;
     entry.type = tables_.intern(type);
-    entry.name = tables_.intern(name_of(target, type, link));
+    entry.name = tables_.intern(name_of(target, type, link.text));
     return entry;
   }
 
  private:
-  bool is_message_queue(const std::string& number) const {
+  bool is_message_queue(int number) const {
     constexpr decltype(statfs::f_type) message_queue_filesystem = 0x19800202;
     struct statfs info {};
     return statfs(fmt::format("/proc/{}/fd/{}", pid_, number).c_str(), &info) == 0 &&
@@ -116,10 +154,8 @@ class TableReader {
   }
 
   uint32_t pid_;
-  int directory_;
   TraceTables& tables_;
   Sockets sockets_;
-  std::array<char, 4200> link_{};
 };
 
 }  // namespace
@@ -140,11 +176,11 @@ Result<HandleSnapshot> read_handle_table(uint32_t pid, TraceTables& tables) {
     if (error.kind == ErrorKind::not_found) error.kind = ErrorKind::gone;
     return tl::unexpected<Error>(std::move(error));
   }
-  TableReader reader(pid, directory->get(), tables);
-  bool is_self = pid == static_cast<uint32_t>(getpid());
-  for (int number : numbers_in(directory->get())) {
-    if (is_self && number == directory->get()) continue;
-    if (auto entry = reader.read(number)) snapshot.entries.push_back(*entry);
+  std::vector<int> numbers = numbers_in(directory->get());
+  if (pid == static_cast<uint32_t>(getpid())) std::erase(numbers, directory->get());
+  TableReader reader(pid, tables);
+  for (const Link& link : read_links(directory->get(), numbers)) {
+    if (!link.text.empty()) snapshot.entries.push_back(reader.entry_of(link));
   }
   snapshot.handle_limit = handle_limit_of(pid);
   snapshot.end = monotonic_now();
