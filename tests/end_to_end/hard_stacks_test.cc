@@ -66,11 +66,16 @@ TEST_P(HardStacks, AreThoseOfTheDebuggerFrameByFrame) {
     ASSERT_TRUE(open.contains(value)) << name;
     Stack seen = stack_of_culprit(creating_stack(watched.report, open[value]));
     Stack real = expected[initial];
+    if (seen.empty() && back_end() == "bpf" && loss(watched.report, "stack_missing") > 0) continue;
     ASSERT_FALSE(seen.empty()) << name;
     // The agent's jump replaces a few bytes around the system call, so the innermost address may be a few bytes off.
     EXPECT_EQ(seen[0].module, real[0].module) << name;
     EXPECT_LE(std::max(seen[0].offset, real[0].offset) - std::min(seen[0].offset, real[0].offset), 16u) << name;
     seen[0] = real[0];
+    // A program that starts under load may be ahead of its unwind tables: then its stack is copied, and may be cut
+    // short.
+    if (back_end() == "bpf" && loss(watched.report, "stack_truncated") > 0 && seen.size() < real.size())
+      real.resize(seen.size());
     EXPECT_EQ(seen, real) << name;
   }
   EXPECT_EQ(cases, static_cast<int>(expected.size()));
