@@ -120,20 +120,27 @@ Result<void> BorrowedThread::run(Time deadline) {
   }
   for (;;) {
     thread_->run_on(first_.is_over ? PTRACE_CONT : PTRACE_SYSCALL);
-    ThreadState state =
-        thread_->wait(waits_for_lock() ? std::min(deadline, monotonic_now() + lock_patience) : deadline);
-    if (state == ThreadState::gone) return has_ended();
-    if (state == ThreadState::running) return give_up();
+    Time until = waits_for_lock() ? std::min(deadline, monotonic_now() + lock_patience) : deadline;
+    bool is_late = thread_->wait(until) == ThreadState::running;
+    if (is_late) CULPRIT_TRY(bring_to_stop());
+    if (thread_->state() == ThreadState::gone) return has_ended();
     if (has_returned()) return {};
-    if (has_crashed()) {
-      int signal = thread_->reason().signal;
-      thread_->forget_signal();
-      restore();
-      release_stack();
-      return fail(ErrorKind::system, fmt::format("a function of its libc failed there (signal {})", signal));
-    }
+    if (has_crashed()) return crashed();
     if (thread_->reason().is_system_call) CULPRIT_TRY(note_system_call());
+    if (!is_late) continue;
+    if (still_waits_for_lock()) return give_up_waiting();
+    if (monotonic_now() < deadline) continue;
+    thread_->let_go();  // it finishes by itself
+    return takes_too_long();
   }
+}
+
+Result<void> BorrowedThread::crashed() {
+  int signal = thread_->reason().signal;
+  thread_->forget_signal();
+  restore();
+  release_stack();
+  return fail(ErrorKind::system, fmt::format("a function of its libc failed there (signal {})", signal));
 }
 
 Result<void> BorrowedThread::note_system_call() {
@@ -173,28 +180,33 @@ bool BorrowedThread::has_crashed() const {
   return signal != 0 && signal != SIGSTOP;
 }
 
-// The call takes too long. A function that waits for a lock in its first system call holds none yet: it may be left
-// where it is, as whoever has the lock may be waiting for this very thread. Any other has to finish.
-Result<void> BorrowedThread::give_up() {
+// Out of whatever it waits for in the kernel, if need be.
+Result<void> BorrowedThread::bring_to_stop() {
   Time deadline = monotonic_now() + short_patience;
   for (;;) {
     thread_->interrupt();
     ThreadState state = thread_->wait(deadline);
     if (state == ThreadState::gone) return has_ended();
     if (state == ThreadState::running) return takes_too_long();
-    if (has_returned()) return {};
-    if (thread_->reason().is_interrupt) break;
+    if (!thread_->reason().is_system_call) return {};
+    CULPRIT_TRY(note_system_call());
     thread_->run_on(PTRACE_CONT);
   }
+}
+
+// A function that waits for a lock in its first system call holds none yet: it may be left where it is, as whoever has
+// the lock may be waiting for this very thread. Any other has to finish, as has one that was just woken up: nobody else
+// would be.
+bool BorrowedThread::still_waits_for_lock() const {
   user_regs_struct now{};
-  bool still_waits = thread_->read_registers(now) && now.orig_rax == SYS_futex && static_cast<int64_t>(now.rax) < 0;
-  if (still_waits && waits_for_lock()) {
-    restore();
-    release_stack();
-    return fail(ErrorKind::limit, "another thread of it is loading a library");
-  }
-  thread_->let_go();
-  return takes_too_long();
+  return first_.is_entered && first_.number == SYS_futex && thread_->reason().is_interrupt &&
+         thread_->read_registers(now) && now.orig_rax == SYS_futex && static_cast<int64_t>(now.rax) < 0;
+}
+
+Result<void> BorrowedThread::give_up_waiting() {
+  restore();
+  release_stack();
+  return fail(ErrorKind::limit, "another thread of it is loading a library");
 }
 
 void BorrowedThread::release_stack() {

@@ -72,7 +72,10 @@ class BorrowedThread {
   bool waits_for_lock() const;
   bool has_returned();
   bool has_crashed() const;
-  Result<void> give_up();
+  Result<void> crashed();
+  Result<void> bring_to_stop();
+  bool still_waits_for_lock() const;
+  Result<void> give_up_waiting();
 
   TracedThread* thread_;
   uint32_t pid_;

@@ -36,7 +36,7 @@ bool ProcessStopper::wait_for_all(Time deadline) {
   for (Thread& thread : threads_) {
     ThreadState state = thread.traced.wait(deadline);
     if (state == ThreadState::running) return false;
-    if (state == ThreadState::stopped) thread.traced.read_registers(thread.registers);
+    if (state == ThreadState::stopped) thread.is_read = thread.traced.read_registers(thread.registers);
   }
   std::erase_if(threads_, [](const Thread& thread) { return thread.traced.state() == ThreadState::gone; });
   return true;
@@ -73,7 +73,7 @@ namespace {
 
 void let_go(ProcessStopper::Thread& thread) {
   if (thread.has_new_registers) thread.traced.write_registers(thread.registers);
-  thread.traced.let_go(&thread.registers);
+  thread.traced.let_go(thread.is_read ? &thread.registers : nullptr);
 }
 
 }  // namespace

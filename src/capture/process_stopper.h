@@ -14,6 +14,7 @@ class ProcessStopper {
   struct Thread {
     TracedThread traced;
     user_regs_struct registers{};
+    bool is_read = false;            // the registers are
     bool has_new_registers = false;  // to be written before it runs on
   };
 

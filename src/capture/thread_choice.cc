@@ -52,7 +52,9 @@ class Search {
 
   // Nothing: this one cannot be borrowed now.
   std::optional<Result<void>> try_thread(uint32_t tid) {
-    if (std::ranges::find(victim_.late, tid, &TracedThread::tid) != victim_.late.end()) return {};
+    // One that stands still might hold a lock that the borrowed one will wait for.
+    release_late(victim_.late);
+    if (!victim_.late.empty()) return {};
     if (thread_state_letter(victim_.pid, tid) == 'D') return {};  // it would not stop
     auto seized = TracedThread::seize(victim_.pid, tid);
     if (!seized && is_ending(victim_.pid, tid)) return {};
