@@ -18,6 +18,7 @@ import attach_bars
 import big_unit
 import bpf_bars
 import measure
+import ptrace_bars
 from measure import interleaved, median_ratio, run
 
 
@@ -132,7 +133,7 @@ def symbols(bench):
             for name, values in times.items()]
 
 
-PARTS = {"loop": loop, "bpf": bpf_bars.bpf, "attach": attach_bars.attach,
+PARTS = {"loop": loop, "bpf": bpf_bars.bpf, "ptrace": ptrace_bars.ptrace, "attach": attach_bars.attach,
          "untouched": untouched, "start_up": start_up, "size": size, "report": report, "symbols": symbols}
 
 

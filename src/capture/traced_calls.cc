@@ -179,8 +179,8 @@ void add_received(const MessageHeader& message, MemoryReader& memory, Made& made
     uint64_t count = (control->length - sizeof(ControlHeader)) / sizeof(int32_t);
     bool has_handles = control->level == sol_socket && (control->type == scm_rights || control->type == scm_pidfd);
     std::vector<int32_t> values(has_handles ? count : 0);
-    if (!memory.read(message.control + offset + sizeof(ControlHeader), std::as_writable_bytes(std::span(values))))
-      return;
+    uint64_t at = message.control + offset + sizeof(ControlHeader);
+    if (!values.empty() && !memory.read(at, std::as_writable_bytes(std::span(values)))) return;
     for (int32_t value : values) made.push_back({value, HandleAction::receive});
     offset += (control->length + 7) & ~uint64_t{7};
   }
