@@ -65,6 +65,7 @@ std::string blamed_function(const ReportStack& stack) {
   const ReportFrame* frame = frame_to_blame(stack);
   if (!frame) return "";
   if (!frame->function.empty()) return frame->function;
+  if (frame->module.empty()) return fmt::format("{:#x}", frame->offset);
   return fmt::format("{}+{:#x}", frame->module.substr(frame->module.rfind('/') + 1), frame->offset);
 }
 

@@ -78,7 +78,8 @@ class Lines final : public HandleLifeSink {
 
  private:
   void count(Line& line, const HandleLife& life, bool ends) {
-    if (life.created < points_.from) {
+    // What was there before the recording was so when the graph begins, too, though it was seen a little later.
+    if (life.created < points_.from || life.how_created == HowCreated::existing) {
       ++line.start;
     } else {
       ++line.created[points_.of(life.created)];

@@ -34,6 +34,8 @@ class OpenHandles final : public EventSink, public OpenHandleSource, private Han
   std::optional<Moment> settle(bool must) override;
   void send_tables(const std::function<void(const CarriedTable&)>& send) override;
 
+  // As of the moment last settled.
+  const std::vector<ProcessFacts>& processes() const { return lifetimes_.processes(); }
   // Events that found no room in table_bytes, so that what they opened will be forgotten.
   uint64_t refused() const { return lifetimes_.refused(); }
 

@@ -118,32 +118,32 @@ std::vector<Link> read_links(int directory, std::span<const int> numbers) {
   return links;
 }
 
+std::string_view type_of(uint32_t pid, const Link& link, const FdTarget& target) {
+  constexpr decltype(statfs::f_type) message_queue_filesystem = 0x19800202;
+  if (!may_be_message_queue(link.text)) return target.type;
+  struct statfs info {};
+  const bool is_queue = statfs(fmt::format("/proc/{}/fd/{}", pid, link.number).c_str(), &info) == 0 &&
+                        info.f_type == message_queue_filesystem;
+  return is_queue ? handle_type::message_queue : target.type;
+}
+
 // Turns links into entries.
 class TableReader {
  public:
   TableReader(uint32_t pid, TraceTables& tables) : pid_(pid), tables_(tables), sockets_(pid) {}
 
   SnapshotEntry entry_of(const Link& link) {
-    const bool is_path = link.text.starts_with("/");
     FdTarget target = parse_fd_link(link.text, link.mode);
     SnapshotEntry entry;
     entry.value = link.number;
-    entry.object = is_path ? link.inode : target.inode;
-    std::string_view type = target.type;
-    if (is_path && may_be_message_queue(link.text) && is_message_queue(link.number)) type = handle_type::message_queue;
+    entry.object = link.text.starts_with("/") ? link.inode : target.inode;
+    std::string_view type = type_of(pid_, link, target);
     entry.type = tables_.intern(type);
     entry.name = tables_.intern(name_of(target, type, link.text));
     return entry;
   }
 
  private:
-  bool is_message_queue(int number) const {
-    constexpr decltype(statfs::f_type) message_queue_filesystem = 0x19800202;
-    struct statfs info {};
-    return statfs(fmt::format("/proc/{}/fd/{}", pid_, number).c_str(), &info) == 0 &&
-           info.f_type == message_queue_filesystem;
-  }
-
   std::string name_of(const FdTarget& target, std::string_view type, std::string_view link) {
     if (type == handle_type::socket) {
       const std::string* known = sockets_.name_of(target.inode);
@@ -166,11 +166,11 @@ uint64_t handle_limit_of(uint32_t pid) {
   return limit.rlim_cur;
 }
 
-Result<HandleSnapshot> read_handle_table(uint32_t pid, TraceTables& tables) {
-  HandleSnapshot snapshot;
-  snapshot.begin = monotonic_now();
-  std::string path = fmt::format("/proc/{}/fd", pid);
-  auto directory = open_file(path, O_RDONLY | O_DIRECTORY);
+namespace {
+
+// All of a process, by number, without the one that we read them through.
+Result<std::vector<Link>> links_of(uint32_t pid) {
+  auto directory = open_file(fmt::format("/proc/{}/fd", pid), O_RDONLY | O_DIRECTORY);
   if (!directory) {
     Error error = directory.error();
     if (error.kind == ErrorKind::not_found) error.kind = ErrorKind::gone;
@@ -178,13 +178,31 @@ Result<HandleSnapshot> read_handle_table(uint32_t pid, TraceTables& tables) {
   }
   std::vector<int> numbers = numbers_in(directory->get());
   if (pid == static_cast<uint32_t>(getpid())) std::erase(numbers, directory->get());
+  std::vector<Link> links = read_links(directory->get(), numbers);
+  std::erase_if(links, [](const Link& link) { return link.text.empty(); });
+  return links;
+}
+
+}  // namespace
+
+Result<HandleSnapshot> read_handle_table(uint32_t pid, TraceTables& tables) {
+  HandleSnapshot snapshot;
+  snapshot.begin = monotonic_now();
+  auto links = links_of(pid);
+  if (!links) return tl::unexpected<Error>(links.error());
   TableReader reader(pid, tables);
-  for (const Link& link : read_links(directory->get(), numbers)) {
-    if (!link.text.empty()) snapshot.entries.push_back(reader.entry_of(link));
-  }
+  for (const Link& link : *links) snapshot.entries.push_back(reader.entry_of(link));
   snapshot.handle_limit = handle_limit_of(pid);
   snapshot.end = monotonic_now();
   return snapshot;
+}
+
+Result<std::map<std::string_view, uint64_t>> count_handle_types(uint32_t pid) {
+  auto links = links_of(pid);
+  if (!links) return tl::unexpected<Error>(links.error());
+  std::map<std::string_view, uint64_t> counts;
+  for (const Link& link : *links) ++counts[type_of(pid, link, parse_fd_link(link.text, link.mode))];
+  return counts;
 }
 
 }  // namespace culprit

@@ -1,5 +1,6 @@
 #include "shell/exporter.h"
 
+#include <arpa/inet.h>
 #include <fmt/core.h>
 #include <httplib.h>
 
@@ -29,7 +30,9 @@ Result<std::unique_ptr<Exporter>> Exporter::start(const std::string& address) {
   size_t colon = address.rfind(':');
   std::string host = colon == std::string::npos ? "127.0.0.1" : address.substr(0, colon);
   auto port = parse_count(colon == std::string::npos ? address : address.substr(colon + 1));
-  bool is_loopback = host.starts_with("127.") || host == "localhost" || host == "[::1]" || host == "::1";
+  in_addr ip{};
+  bool is_loopback = (::inet_pton(AF_INET, host.c_str(), &ip) == 1 && ntohl(ip.s_addr) >> 24 == IN_LOOPBACKNET) ||
+                     host == "localhost" || host == "[::1]" || host == "::1";
   if (!is_loopback || !port || *port > 65535)
     return fail(ErrorKind::usage,
                 fmt::format("--prometheus takes a port on loopback, 127.0.0.1:9100, not {}", printable(address)));

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "analysis/trend.h"
-#include "capture/ladder.h"
+#include "shell/change_counter.h"
 #include "view/watch_report.h"
 
 namespace culprit {
@@ -16,9 +16,9 @@ class HandleWatch {
  public:
   // 0: of the whole machine.
   explicit HandleWatch(uint32_t pid);
-  ~HandleWatch();
 
-  // Counts what is made and closed, where the kernel tells (root); else looks only tell how many there are.
+  // Counts what is made and closed between two looks, where the kernel tells (root); else looks only tell how many
+  // there are.
   void count_changes();
   // Takes what the kernel told; often enough that its ring does not run full.
   void round();
@@ -27,17 +27,17 @@ class HandleWatch {
   Result<WatchLook> look();
 
  private:
-  struct Counter;
   struct Known {
     TrendWindow window{60};
     std::string name;
+    Time seen = 0;  // at the look at that time
   };
   Result<WatchedCount> look_at(uint32_t pid, Time now, bool with_types);
   void add_rates(WatchedCount& process, double seconds);
 
   uint32_t pid_;
   std::map<uint32_t, Known> known_;
-  std::unique_ptr<Counter> counter_;
+  std::unique_ptr<ChangeCounter> counter_;
   Time last_look_ = 0;
 };
 

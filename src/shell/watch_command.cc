@@ -69,7 +69,7 @@ Ending run_watch(const Arguments& arguments, const Streams& streams) {
   Time interval = arguments.has("--interval") ? arguments.nanoseconds("--interval") : usual_interval;
   uint64_t most_looks = arguments.count("--count", UINT64_MAX), bound = arguments.count("--fail-above", UINT64_MAX);
   HandleWatch watch(*pid);
-  watch.count_changes();
+  if (most_looks > 1) watch.count_changes();  // one look has nothing to compare with
   Time next = monotonic_now();
   for (uint64_t looks = 0; looks < most_looks && !is_enough; looks++) {
     auto look = watch.look();

@@ -23,6 +23,7 @@ Json process_column(const ColumnValue& value, std::string_view otherwise) {
 
 std::string frame_cell(const ReportFrame& frame) {
   if (!frame.function.empty()) return frame.function;
+  if (frame.module.empty()) return fmt::format("{:#x}", frame.offset);
   return fmt::format("{}+{:#x}", frame.module.substr(frame.module.rfind('/') + 1), frame.offset);
 }
 

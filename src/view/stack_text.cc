@@ -82,21 +82,6 @@ std::vector<bool> chosen(const ReportStack& stack, size_t first, bool details) {
   return show;
 }
 
-// "app::open<int>(char const*) const" -> "app::open<int>": in a phrase the name is enough.
-std::string_view without_parameters(std::string_view function) {
-  size_t close = function.rfind(')');
-  if (close == function.npos || function.find_first_of("<:", close) != function.npos) return function;
-  size_t depth = 0;
-  for (size_t at = close + 1; at-- > 0;) {
-    if (function[at] == ')') ++depth;
-    if (function[at] == '(' && --depth == 0) {
-      std::string_view name = function.substr(0, at);
-      return name.empty() || name.ends_with("operator") ? function : name;
-    }
-  }
-  return function;
-}
-
 std::string rules_of(const ReportStack& stack, size_t from, size_t to) {
   std::map<std::string, size_t> uses;
   for (size_t at = from; at < to; ++at)
@@ -224,6 +209,20 @@ class StackLines {
 };
 
 }  // namespace
+
+std::string_view without_parameters(std::string_view function) {
+  size_t close = function.rfind(')');
+  if (close == function.npos || function.find_first_of("<:", close) != function.npos) return function;
+  size_t depth = 0;
+  for (size_t at = close + 1; at-- > 0;) {
+    if (function[at] == ')') ++depth;
+    if (function[at] == '(' && --depth == 0) {
+      std::string_view name = function.substr(0, at);
+      return name.empty() || name.ends_with("operator") ? function : name;
+    }
+  }
+  return function;
+}
 
 std::string frame_function(const ReportFrame& frame, size_t columns) {
   std::string name = frame.function.empty() ? address_in_module(frame) : frame.function;

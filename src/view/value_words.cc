@@ -76,8 +76,9 @@ std::string value_words(const ColumnValue& value, size_t columns, bool unicode) 
     case HandleColumn::type:
     case HandleColumn::name:
     case HandleColumn::module:
-    case HandleColumn::function:
       return shown(value.text, columns);
+    case HandleColumn::function:
+      return shown(without_parameters(value.text), columns);
   }
   return "";
 }

@@ -124,6 +124,21 @@ std::string watch_as_prometheus(const WatchLook& look) {
     for (const auto& [type, count] : process.types)
       text += fmt::format("culprit_handles_by_type{{{},type=\"{}\"}} {}\n", labels(process), escaped(type), count);
   }
+  struct Rate {
+    std::string_view name, help;
+    std::optional<double> WatchedCount::*value;
+  };
+  constexpr Rate rates[] = {
+      {"culprit_handles_made_per_second", "Handles made, lately.", &WatchedCount::made_per_second},
+      {"culprit_handles_closed_per_second", "Handles closed, lately.", &WatchedCount::closed_per_second},
+      {"culprit_handles_growth_per_second", "Steady growth, by regression.", &WatchedCount::growth_per_second},
+      {"culprit_handles_seconds_to_limit", "Until the limit is reached.", &WatchedCount::seconds_to_limit}};
+  for (const Rate& rate : rates) {
+    text += fmt::format("# HELP {0} {1}\n# TYPE {0} gauge\n", rate.name, rate.help);
+    for (const WatchedCount& process : look.processes) {
+      if (process.*rate.value) text += fmt::format("{}{{{}}} {}\n", rate.name, labels(process), *(process.*rate.value));
+    }
+  }
   text += "# HELP culprit_open_files Open files of the machine.\n# TYPE culprit_open_files gauge\n";
   return text + fmt::format("culprit_open_files {}\n", look.machine_open);
 }

@@ -49,6 +49,14 @@ TEST_F(HandleSeriesTest, ShowsWhatCameAndWentWithinOnePoint) {
   EXPECT_EQ(first.closed, 2);
 }
 
+TEST_F(HandleSeriesTest, WhatWasThereBeforeTheRecordingIsOpenFromTheBeginning) {
+  trace.snapshot(15, 15, server, SnapshotReason::start, true, {{.value = 0}, {.value = 1}});
+  trace.open(25, server, 3).ends(40);
+  const HandleSeries report = series({.points = 4});
+  EXPECT_EQ(report.all.start, 2);
+  EXPECT_THAT(open(report.all), ElementsAre(2, 2, 3, 3));
+}
+
 TEST_F(HandleSeriesTest, HandlesOfEndedProcessesAreOpenNoLonger) {
   trace.launch(0, server).open(5, server, 3).exit(15, server).ends(40);
   EXPECT_THAT(open(series({.points = 4}).all), ElementsAre(1, 0, 0, 0));

@@ -1,5 +1,6 @@
 // Where the agent is not put, and what is said then.
 #ifdef CULPRIT_PROGRAMS
+#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <signal.h>
 #include <sys/ptrace.h>
@@ -69,7 +70,7 @@ TEST(AgentAttachRefusals, RefusesAProcessThatCulpritRecordsAlready) {
   VictimProgram victim({victim_program(), "sleep"});
   ASSERT_EQ(victim.hear(), "ready");
   int ready[2];
-  ASSERT_EQ(pipe(ready), 0);
+  ASSERT_EQ(pipe2(ready, O_CLOEXEC), 0);
   pid_t other = fork();
   if (other == 0) {
     AgentAtWork agent(victim.pid());
@@ -97,7 +98,7 @@ TEST(AgentAttachRefusals, RefusesAZombie) {
 TEST(AgentAttachRefusals, RefusesAProcessThatHidesItsMemory) {
   if (geteuid() != 0) GTEST_SKIP() << "needs root, to make a process of another user that hides";
   int ready[2];
-  ASSERT_EQ(pipe(ready), 0);
+  ASSERT_EQ(pipe2(ready, O_CLOEXEC), 0);
   pid_t child = fork();
   if (child == 0) {
     constexpr uid_t nobody = 65534;

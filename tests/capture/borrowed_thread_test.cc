@@ -3,6 +3,7 @@
 #include "capture/borrowed_thread.h"
 
 #include <dlfcn.h>
+#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <signal.h>
 #include <sys/wait.h>
@@ -81,7 +82,7 @@ TEST_F(BorrowedThreadTest, ACallThatCrashesIsTakenBack) {
 
 TEST_F(BorrowedThreadTest, WhenCulpritIsKilledInTheMiddleOfACallTheThreadGoesOnByItself) {
   int ready[2];
-  ASSERT_EQ(pipe(ready), 0);
+  ASSERT_EQ(pipe2(ready, O_CLOEXEC), 0);
   pid_t culprit = fork();
   if (culprit == 0) {
     (void)borrow([&](BorrowedThread& thread) {

@@ -202,6 +202,7 @@ TEST(ValueWords, SayEveryColumn) {
       value_words({.column = HandleColumn::how, .how_created = HowCreated::inherit, .how_closed = HowClosed::exec}, 80,
                   true),
       "inherit, exec");
+  EXPECT_EQ(value_words(text(HandleColumn::function, "app::open(char const*) const"), 80, true), "app::open");
   EXPECT_EQ(value_words(state(HandleColumn::function, ColumnState::unknown), 80, true), "nobody to blame");
   EXPECT_EQ(value_words(state(HandleColumn::name, ColumnState::unknown), 80, true), "without a name");
 }
