@@ -22,7 +22,7 @@ ARROWS = {
     "symbols": ["format", "arch"],
     "trace": ["model"],
     "analysis": ["symbols", "unwind", "target"],
-    "capture": ["format", "unwind", "wire"],
+    "capture": ["format", "unwind", "target", "wire"],
     "view": ["analysis"],
     "shell": ["view", "capture", "trace"],
     "cli": ["shell"],

@@ -12,7 +12,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "capture/ptrace_threads.h"
+#include "target/ptrace_threads.h"
 #include "capture/victim_memory.h"
 
 namespace culprit {

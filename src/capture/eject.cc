@@ -6,7 +6,7 @@
 #include <algorithm>
 #include <cstring>
 
-#include "capture/process_stopper.h"
+#include "target/process_stopper.h"
 #include "capture/tsc_clock.h"
 #include "unwind/unwinder.h"
 #include "wire/agent_attach.h"

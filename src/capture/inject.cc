@@ -7,7 +7,7 @@
 #include <algorithm>
 #include <cstring>
 
-#include "capture/process_stopper.h"
+#include "target/process_stopper.h"
 #include "capture/tsc_clock.h"
 
 namespace culprit {

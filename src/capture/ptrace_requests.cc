@@ -6,7 +6,7 @@
 
 #include <cerrno>
 
-#include "capture/ptrace_threads.h"
+#include "target/ptrace_threads.h"
 
 namespace culprit::tracing {
 namespace {

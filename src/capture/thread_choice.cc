@@ -7,7 +7,7 @@
 #include <optional>
 
 #include "capture/borrowing_check.h"
-#include "capture/process_stopper.h"
+#include "target/process_stopper.h"
 #include "capture/tsc_clock.h"
 
 namespace culprit {

@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "model/handle_event.h"
-#include "unwind/memory_reader.h"
+#include "model/memory_reader.h"
 
 namespace culprit {
 

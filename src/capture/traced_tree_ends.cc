@@ -10,7 +10,7 @@
 #include "base/syscall.h"
 #include "capture/program_examination.h"
 #include "capture/ptrace_requests.h"
-#include "capture/ptrace_threads.h"
+#include "target/ptrace_threads.h"
 #include "capture/traced_tree.h"
 #include "capture/tsc_clock.h"
 #include "format/procfs.h"

@@ -1,6 +1,5 @@
 #include "capture/tsc_clock.h"
 
-#include <time.h>
 #include <x86intrin.h>
 
 #include <algorithm>
@@ -14,12 +13,6 @@ constexpr double catch_up_ns = 5e8;  // an error is worked off over this time
 // Rings are emptied for a while after a reading, and their threads go on writing: some seconds of any processor.
 constexpr uint64_t future_limit = uint64_t{1} << 35;
 }  // namespace
-
-Time monotonic_now() {
-  timespec now{};
-  clock_gettime(CLOCK_MONOTONIC, &now);
-  return now.tv_sec * 1'000'000'000 + now.tv_nsec;
-}
 
 ClockReading read_clock() {
   ClockReading best;

@@ -5,7 +5,7 @@
 #include <deque>
 #include <string>
 
-#include "model/ids.h"
+#include "model/clock.h"
 
 namespace culprit {
 
@@ -14,7 +14,6 @@ struct ClockReading {
   Time time = 0;
 };
 ClockReading read_clock();
-Time monotonic_now();
 
 // A continuous, monotone, piecewise linear map. The past never changes: refine() bends only what lies after its
 // reading.

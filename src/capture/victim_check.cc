@@ -13,7 +13,7 @@
 #include "base/syscall.h"
 #include "base/text.h"
 #include "capture/program_examination.h"
-#include "capture/ptrace_threads.h"
+#include "target/ptrace_threads.h"
 #include "capture/victim_memory.h"
 #include "format/procfs.h"
 #include "wire/agent_session.h"

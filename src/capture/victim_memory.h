@@ -5,7 +5,7 @@
 
 #include "base/fd.h"
 #include "base/result.h"
-#include "unwind/memory_reader.h"
+#include "model/memory_reader.h"
 
 namespace culprit {
 

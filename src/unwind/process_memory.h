@@ -7,7 +7,7 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "unwind/memory_reader.h"
+#include "model/memory_reader.h"
 
 namespace culprit {
 

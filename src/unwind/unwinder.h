@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "model/stack.h"
-#include "unwind/memory_reader.h"
+#include "model/memory_reader.h"
 #include "wire/unwind_rows.h"
 
 namespace culprit {

@@ -11,7 +11,7 @@
 
 #include "attached_programs.h"
 #include "base/syscall.h"
-#include "capture/ptrace_threads.h"
+#include "target/ptrace_threads.h"
 
 namespace culprit {
 namespace {

@@ -13,7 +13,7 @@
 #include <filesystem>
 
 #include "base/syscall.h"
-#include "capture/ptrace_threads.h"
+#include "target/ptrace_threads.h"
 #include "format/procfs.h"
 
 namespace culprit {

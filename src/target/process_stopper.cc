@@ -1,4 +1,4 @@
-#include "capture/process_stopper.h"
+#include "target/process_stopper.h"
 
 #include <fmt/core.h>
 #include <time.h>
@@ -6,7 +6,7 @@
 #include <algorithm>
 
 #include "base/syscall.h"
-#include "capture/tsc_clock.h"
+#include "model/clock.h"
 #include "format/procfs.h"
 
 namespace culprit {

@@ -1,4 +1,4 @@
-#include "capture/ptrace_threads.h"
+#include "target/ptrace_threads.h"
 
 #include <dirent.h>
 #include <fmt/core.h>
@@ -16,7 +16,7 @@
 
 #include "base/syscall.h"
 #include "base/text.h"
-#include "capture/tsc_clock.h"
+#include "model/clock.h"
 #include "format/procfs.h"
 
 namespace culprit {

@@ -5,7 +5,7 @@
 #include <functional>
 #include <vector>
 
-#include "capture/ptrace_threads.h"
+#include "target/ptrace_threads.h"
 
 namespace culprit {
 

@@ -1,0 +1,130 @@
+// What questions are asked of: a live process, or the core of a dead one. The same five things of each: threads,
+// memory, modules, handles, and why it stopped.
+//
+// Not thread-safe. What a target hands out stays valid as long as the target. All strings are foreign: show them
+// through printable().
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "format/elf.h"
+#include "model/ids.h"
+#include "model/loss.h"
+#include "model/memory_reader.h"
+#include "model/module.h"
+
+namespace culprit {
+
+// The general registers of x86-64, in the order of the kernel's user_regs_struct (arch/x86/include/asm/user_64.h): of
+// PTRACE_GETREGS and of NT_PRSTATUS in cores.
+struct Registers {
+  uint64_t r15 = 0, r14 = 0, r13 = 0, r12 = 0, rbp = 0, rbx = 0, r11 = 0, r10 = 0, r9 = 0, r8 = 0, rax = 0, rcx = 0,
+           rdx = 0, rsi = 0, rdi = 0, orig_rax = 0, rip = 0, cs = 0, eflags = 0, rsp = 0, ss = 0, fs_base = 0,
+           gs_base = 0, ds = 0, es = 0, fs = 0, gs = 0;
+
+  bool operator==(const Registers&) const = default;
+};
+static_assert(sizeof(Registers) == 27 * 8);
+
+// How much of a thread's registers is known.
+enum class RegistersKnown : uint8_t {
+  none,        // it was gone, or ran and was not stopped
+  stack_only,  // rip, rsp, and of a system call its number and arguments: a blocked thread that was not stopped
+  all,
+};
+
+// A system call that a thread is blocked in.
+struct BlockingCall {
+  uint64_t number = 0;
+  std::array<uint64_t, 6> arguments{};
+
+  bool operator==(const BlockingCall&) const = default;
+};
+
+struct TargetThread {
+  uint32_t tid = 0;
+  std::string name;  // as the kernel has it, at most 15 bytes; empty: unknown (cores made by the kernel)
+  char state = '?';  // of /proc/PID/task/TID/stat, or of the core's pr_sname
+  RegistersKnown known = RegistersKnown::none;
+  Registers registers;
+  std::optional<BlockingCall> blocked_in;  // nothing: it runs, or that cannot be known
+  int32_t signal = 0;                      // it was about to get, or died of; 0: none
+  Time stopped_for = 0;                    // how long we kept it standing; 0: not at all
+};
+
+// A piece of the address space.
+struct TargetMapping {
+  uint64_t start = 0, end = 0;
+  uint64_t offset = 0;  // in the file
+  std::string path;     // empty: anonymous; "[stack]", "[heap]", "[vdso]" …
+  bool is_readable = false, is_writable = false, is_executable = false, is_shared = false;
+  bool is_deleted = false;  // the file is
+};
+
+// A mapped ELF file.
+struct TargetModule {
+  Module module;                // path as the target sees it, and build id
+  std::string opened_path;      // where we read it; empty: the file is not to be had (then `missing` says why)
+  uint64_t start = 0, end = 0;  // from its first to its last mapping
+  uint64_t bias = 0;            // absolute minus link-time address
+  std::vector<ElfSegment> segments;
+  std::string missing;
+};
+
+enum class TargetKind : uint8_t { live, core };
+
+struct TargetInfo {
+  TargetKind kind = TargetKind::live;
+  std::string name;  // as the user called it: a pid, a path
+  uint32_t pid = 0;
+  std::string executable;  // path of the program's file; empty: unknown
+  std::string command;     // arguments joined by blanks
+  // Of a core: what it died of.
+  int32_t signal = 0;                       // 0: none (gcore of a healthy process)
+  uint32_t signal_tid = 0;                  // the thread that died of it
+  uint64_t fault_address = 0;               // of SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGTRAP, if `signal_code` says so
+  int32_t signal_code = 0;                  // si_code
+  uint32_t sender_pid = 0, sender_uid = 0;  // of a signal that somebody sent
+  std::vector<Loss> losses;  // what is missing from the source as a whole (truncated core, missing files)
+};
+
+// How much a question needs of the threads.
+enum class ThreadWish : uint8_t {
+  names_and_waits,  // nothing is stopped: names, states, blocking calls
+  stacks,           // and what unwinding needs: blocked threads are not stopped, running ones for a moment
+  registers,        // all registers of all threads
+};
+
+class Target {
+ public:
+  virtual ~Target() = default;
+
+  virtual const TargetInfo& info() const = 0;
+  // Ascending by tid. Of a live process: as it is now, each time. The memory that unwinding a thread's stack needs was
+  // copied while the thread stood where its registers say, and is what stack_memory() reads.
+  virtual Result<std::vector<TargetThread>> threads(ThreadWish wish) = 0;
+  // The stack of a thread as of the last threads(), and everything else from memory().
+  virtual MemoryReader& stack_memory(const TargetThread& thread) = 0;
+  // All of the address space. Of a live process as it is at that moment.
+  virtual MemoryReader& memory() = 0;
+  virtual const std::vector<TargetMapping>& mappings() = 0;  // ascending
+  virtual const std::vector<TargetModule>& modules() = 0;    // ascending by start
+  // The longest time so far that a thread of the target stood still because of us.
+  virtual Time longest_stop() const { return 0; }
+
+  // The module whose mappings hold this address; null: none.
+  const TargetModule* module_at(uint64_t address);
+};
+
+// A process by pid. gone, no_access (with the missing capability or the setting).
+Result<std::unique_ptr<Target>> open_live_process(uint32_t pid);
+// An ELF core file, also one compressed by zstd or lz4. `executable`: instead of the one it names; may be empty.
+Result<std::unique_ptr<Target>> open_core(const std::string& path, const std::string& executable = "");
+
+}  // namespace culprit
