@@ -14,6 +14,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     elf->is_go();
     elf->debug_link();
     elf->function_symbols();
+    elf->all_symbols();
     for (const ElfSegment& segment : elf->segments) load_bias(elf->segments, 0x1000, segment.offset);
   }
   return 0;

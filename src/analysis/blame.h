@@ -29,7 +29,4 @@ void assign_blame(std::span<const BlameRule> rules, ReportStack& stack);
 // True for the program itself and for libraries that do not come with the system.
 bool is_own_module(std::string_view path);
 
-// "void ns::C<int>::f<char>(int) const" -> "ns::C::f": what the function globs of rules are compared with.
-std::string qualified_name(std::string_view demangled);
-
 }  // namespace culprit

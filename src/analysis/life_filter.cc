@@ -4,7 +4,7 @@
 
 #include <algorithm>
 
-#include "analysis/glob.h"
+#include "base/glob.h"
 #include "analysis/life_replay.h"
 
 namespace culprit {

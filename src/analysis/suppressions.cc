@@ -6,8 +6,9 @@
 #include <span>
 
 #include "analysis/blame.h"
-#include "analysis/glob.h"
+#include "base/glob.h"
 #include "base/text.h"
+#include "symbols/function_name.h"
 
 namespace culprit {
 

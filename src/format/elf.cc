@@ -161,16 +161,53 @@ std::vector<ElfNote> all_notes(const ElfFile& elf) {
   return notes;
 }
 
-void add_functions(const ElfFile& elf, const ElfSection& table, std::vector<ElfSymbol>& symbols) {
-  constexpr uint8_t type_function = 2, type_indirect_function = 10;
+// Of the symbol types of the gABI (STT_*); nothing: sections, files, and what is not known.
+std::optional<ElfSymbolKind> kind_of_symbol(uint8_t type) {
+  constexpr uint8_t no_type = 0, object = 1, function = 2, thread_local_object = 6, indirect_function = 10;
+  switch (type) {
+    case function:
+    case indirect_function:
+      return ElfSymbolKind::function;
+    case object:
+      return ElfSymbolKind::object;
+    case thread_local_object:
+      return ElfSymbolKind::thread_local_object;
+    case no_type:
+      return ElfSymbolKind::label;
+    default:
+      return {};
+  }
+}
+
+void add_symbols(const ElfFile& elf, const ElfSection& table, bool functions_only, std::vector<ElfSymbol>& symbols) {
+  constexpr uint16_t first_reserved_section = 0xff00;  // SHN_LORESERVE: absolute values, which are no addresses
   if (table.link >= elf.sections.size()) return;
   Bytes strings = elf.sections[table.link].data;
   for_each_item<RawSymbol>(table.data, 0, UINT64_MAX, sizeof(RawSymbol), [&](const RawSymbol& raw) {
-    uint8_t type = raw.info & 15;
-    if ((type != type_function && type != type_indirect_function) || raw.section == 0 || raw.value == 0) return;
+    auto kind = kind_of_symbol(raw.info & 15);
+    if (!kind || raw.section == 0) return;
+    if (functions_only && *kind != ElfSymbolKind::function) return;
+    if (*kind != ElfSymbolKind::thread_local_object && raw.value == 0) return;
+    if (*kind != ElfSymbolKind::function && raw.section >= first_reserved_section) return;
     if (std::string_view name = string_at(strings, raw.name); !name.empty())
-      symbols.push_back({name, raw.value, raw.size});
+      symbols.push_back({name, raw.value, raw.size, *kind, raw.info >> 4 == 0});
   });
+}
+
+std::vector<ElfSymbol> symbols_of(const ElfFile& elf, bool functions_only) {
+  std::vector<ElfSymbol> symbols;
+  uint64_t budget = elf.bytes.size();  // tables that overlap are a lie
+  for (const ElfSection& table : elf.sections) {
+    if (table.type != elf::section_symbols && table.type != elf::section_dynamic_symbols) continue;
+    if (table.data.size() > budget) break;
+    budget -= table.data.size();
+    add_symbols(elf, table, functions_only, symbols);
+  }
+  auto key = [](const ElfSymbol& symbol) { return std::tie(symbol.address, symbol.name); };
+  std::ranges::stable_sort(symbols, {}, key);
+  auto repeated = std::ranges::unique(symbols, {}, key);
+  symbols.erase(repeated.begin(), repeated.end());
+  return symbols;
 }
 
 }  // namespace
@@ -279,21 +316,9 @@ std::optional<DebugLink> ElfFile::debug_link() const {
   return link;
 }
 
-std::vector<ElfSymbol> ElfFile::function_symbols() const {
-  std::vector<ElfSymbol> symbols;
-  uint64_t budget = bytes.size();  // tables that overlap are a lie
-  for (const ElfSection& table : sections) {
-    if (table.type != elf::section_symbols && table.type != elf::section_dynamic_symbols) continue;
-    if (table.data.size() > budget) break;
-    budget -= table.data.size();
-    add_functions(*this, table, symbols);
-  }
-  auto key = [](const ElfSymbol& symbol) { return std::tie(symbol.address, symbol.name); };
-  std::ranges::stable_sort(symbols, {}, key);
-  auto repeated = std::ranges::unique(symbols, {}, key);
-  symbols.erase(repeated.begin(), repeated.end());
-  return symbols;
-}
+std::vector<ElfSymbol> ElfFile::function_symbols() const { return symbols_of(*this, true); }
+
+std::vector<ElfSymbol> ElfFile::all_symbols() const { return symbols_of(*this, false); }
 
 std::optional<uint64_t> load_bias(const std::vector<ElfSegment>& segments, uint64_t mapping_start, uint64_t file_offset,
                                   bool is_executable) {

@@ -51,10 +51,19 @@ struct ElfSection {
   Bytes data;  // as stored (perhaps compressed); empty: has no bytes in the file, or they are not all there
 };
 
+enum class ElfSymbolKind : uint8_t {
+  function,
+  object,               // a variable
+  thread_local_object,  // its address is an offset in the module's thread-local block
+  label,                // of no type: hand-written assembly
+};
+
 struct ElfSymbol {
   std::string_view name;
   uint64_t address = 0;  // link-time
   uint64_t size = 0;     // 0: not known
+  ElfSymbolKind kind = ElfSymbolKind::function;
+  bool is_local = false;  // STB_LOCAL: static, or in an anonymous namespace
 };
 
 // What .gnu_debuglink says: the name of the separate debug file and the CRC-32 of its content.
@@ -101,6 +110,8 @@ struct ElfFile {
 
   // Functions of .dynsym and .symtab with a known address, ascending by address; where both tables name the same, once.
   std::vector<ElfSymbol> function_symbols() const;
+  // The same of all kinds.
+  std::vector<ElfSymbol> all_symbols() const;
 };
 
 // "Is it ELF at all?" Never an error; any class, any byte order.

@@ -6,6 +6,7 @@
 #include <map>
 
 #include "base/text.h"
+#include "symbols/function_name.h"
 #include "view/source_excerpt.h"
 
 namespace culprit {
@@ -209,20 +210,6 @@ class StackLines {
 };
 
 }  // namespace
-
-std::string_view without_parameters(std::string_view function) {
-  size_t close = function.rfind(')');
-  if (close == function.npos || function.find_first_of("<:", close) != function.npos) return function;
-  size_t depth = 0;
-  for (size_t at = close + 1; at-- > 0;) {
-    if (function[at] == ')') ++depth;
-    if (function[at] == '(' && --depth == 0) {
-      std::string_view name = function.substr(0, at);
-      return name.empty() || name.ends_with("operator") ? function : name;
-    }
-  }
-  return function;
-}
 
 std::string frame_function(const ReportFrame& frame, size_t columns) {
   std::string name = frame.function.empty() ? address_in_module(frame) : frame.function;

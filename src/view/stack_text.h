@@ -12,8 +12,6 @@ namespace culprit {
 std::string frame_function(const ReportFrame& frame, size_t columns);
 // "src/leaky.cpp:42" (the last `directories` directories and the name), else "libfoo.so+0x1234".
 std::string frame_place(const ReportFrame& frame, size_t directories, size_t columns);
-// "app::open<int>(char const*) const" -> "app::open<int>": in a phrase the name is enough.
-std::string_view without_parameters(std::string_view function);
 // "fun4 (leaky.cpp:42)": the blamed frame, else the innermost, in one phrase; "an unknown place" without a stack.
 std::string blamed_phrase(const ReportStack& stack, size_t columns);
 // The same and, as far as they fit, its callers: "fun4 (leaky.cpp:42) ← fun2 ← main".

@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include "symbols/function_name.h"
 #include "view/answer_text.h"
 #include "view/pivot_views.h"
 #include "view/stack_text.h"

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "analysis/blame.h"
+#include "symbols/function_name.h"
 
 namespace culprit {
 namespace {

@@ -1,4 +1,4 @@
-#include "analysis/glob.h"
+#include "base/glob.h"
 
 #include <cstddef>
 
