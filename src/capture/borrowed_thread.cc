@@ -12,8 +12,8 @@
 #include <csignal>
 #include <utility>
 
-#include "capture/signal_frame.h"
 #include "capture/tsc_clock.h"
+#include "target/signal_frame.h"
 
 namespace culprit {
 namespace {

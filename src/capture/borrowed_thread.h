@@ -13,7 +13,7 @@
 #include <vector>
 
 #include "target/ptrace_threads.h"
-#include "capture/victim_memory.h"
+#include "target/victim_memory.h"
 
 namespace culprit {
 

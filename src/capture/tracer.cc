@@ -9,9 +9,9 @@
 #include <chrono>
 #include <vector>
 
-#include "capture/cpu_follower.h"
 #include "capture/raised_priority.h"
 #include "capture/tsc_clock.h"
+#include "target/cpu_follower.h"
 
 namespace culprit {
 namespace {

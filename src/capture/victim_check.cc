@@ -13,9 +13,9 @@
 #include "base/syscall.h"
 #include "base/text.h"
 #include "capture/program_examination.h"
-#include "target/ptrace_threads.h"
-#include "capture/victim_memory.h"
 #include "format/procfs.h"
+#include "target/ptrace_threads.h"
+#include "target/victim_memory.h"
 #include "wire/agent_session.h"
 
 namespace culprit {

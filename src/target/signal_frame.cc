@@ -1,4 +1,4 @@
-#include "capture/signal_frame.h"
+#include "target/signal_frame.h"
 
 #include <signal.h>
 #include <ucontext.h>

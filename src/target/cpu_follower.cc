@@ -1,4 +1,4 @@
-#include "capture/cpu_follower.h"
+#include "target/cpu_follower.h"
 
 #include <fmt/core.h>
 

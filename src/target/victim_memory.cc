@@ -1,4 +1,4 @@
-#include "capture/victim_memory.h"
+#include "target/victim_memory.h"
 
 #include <fcntl.h>
 #include <fmt/core.h>
