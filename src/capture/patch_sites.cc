@@ -4,7 +4,7 @@
 #include <cstring>
 #include <optional>
 
-#include "capture/instructions.h"
+#include "arch/instructions.h"
 #include "format/eh_frame.h"
 
 namespace culprit {

@@ -1,4 +1,4 @@
-#include "capture/instructions.h"
+#include "arch/instructions.h"
 
 #include <capstone/capstone.h>
 
@@ -161,6 +161,40 @@ void Disassembler::decode(Bytes code, uint64_t address, std::vector<Instruction>
     classify(instruction);
     into.push_back(instruction);
   }
+}
+
+std::vector<InstructionText> Disassembler::as_text(Bytes code, uint64_t address, size_t most) {
+  std::vector<InstructionText> texts;
+  csh handle = state_->handle;
+  const auto* next = reinterpret_cast<const uint8_t*>(code.data());
+  size_t left = code.size();
+  while (left > 0 && texts.size() < most) {
+    if (!cs_disasm_iter(handle, &next, &left, &address, state_->insn)) {
+      constexpr size_t longest_instruction = 15;
+      if (left < longest_instruction) break;
+      texts.push_back(
+          {.address = address, .size = 1, .operation = "??", .operands = {}, .target = {}, .data_address = {}});
+      ++next, ++address, --left;
+      continue;
+    }
+    const cs_insn& insn = *state_->insn;
+    InstructionText text{.address = insn.address,
+                         .size = static_cast<uint8_t>(insn.size),
+                         .operation = insn.mnemonic,
+                         .operands = insn.op_str,
+                         .target = {},
+                         .data_address = {}};
+    const cs_x86& x86 = insn.detail->x86;
+    bool branches = cs_insn_group(handle, &insn, CS_GRP_JUMP) || cs_insn_group(handle, &insn, CS_GRP_CALL);
+    for (uint8_t i = 0; i < x86.op_count; ++i) {
+      const cs_x86_op& operand = x86.operands[i];
+      if (branches && operand.type == X86_OP_IMM) text.target = static_cast<uint64_t>(operand.imm);
+      if (operand.type == X86_OP_MEM && operand.mem.base == X86_REG_RIP)
+        text.data_address = insn.address + insn.size + static_cast<uint64_t>(operand.mem.disp);
+    }
+    texts.push_back(std::move(text));
+  }
+  return texts;
 }
 
 bool Instruction::is_syscall() const {

@@ -1,9 +1,11 @@
-// x86-64 machine code as the patch site finder needs it: boundaries, jumps, and which registers get which value.
+// x86-64 machine code: as text for people, and as the patch site finder needs it: boundaries, jumps, and which
+// registers get which value.
 #pragma once
 
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "base/bytes.h"
@@ -28,6 +30,15 @@ struct Instruction {
   bool writes(uint8_t reg) const { return (written >> reg & 1) != 0; }
 };
 
+// An instruction for people, in Intel's notation.
+struct InstructionText {
+  uint64_t address = 0;
+  uint8_t size = 0;
+  std::string operation, operands;       // "mov", "rax, qword ptr [rip + 0x2f]"; of a byte that is none: "??"
+  std::optional<uint64_t> target;        // of a direct jump or call
+  std::optional<uint64_t> data_address;  // that an operand relative to rip means
+};
+
 // Not thread-safe: one per thread.
 class Disassembler {
  public:
@@ -37,6 +48,10 @@ class Disassembler {
 
   // The instructions from the first byte on, up to the end or to bytes that are none. `into` is replaced.
   void decode(Bytes code, uint64_t address, std::vector<Instruction>& into);
+
+  // At most so many instructions; a byte that begins none is one of its own. Ends before an instruction that `code`
+  // holds only a part of.
+  std::vector<InstructionText> as_text(Bytes code, uint64_t address, size_t most);
 
  private:
   struct State;
