@@ -25,6 +25,10 @@ constexpr std::array<LossMeaning, loss_kind_count> meanings{{
     {"memory_limit", "something was forgotten to stay within a memory bound", "", true},
     {"window_moved_on", "events were overwritten by newer ones, as the recording is circular", "a larger --circular keeps more", true},
     {"size_limit", "events were not recorded because the file had reached its size", "a larger --max-size, or --circular", true},
+    {"memory_missing", "pages of memory are missing, as the core file ends too early", "copy it again; ulimit -c and the disk set its size", true},
+    {"threads_missing", "the notes of the core are cut off or damaged: threads, or all of them, are missing", "copy the core again", true},
+    {"modules_missing", "modules have no file here: stacks through them may be wrong or end, and nothing in them has a name", "put the very files of the process beside the core", true},
+    {"modules_unproven", "modules are read from files that nothing proves to be those of the process", "", true},
 }};
 
 }  // namespace

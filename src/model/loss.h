@@ -30,8 +30,12 @@ enum class LossKind : uint8_t {
   memory_limit,          // something was forgotten to stay within a memory bound
   window_moved_on,       // events that fell out of a circular recording
   size_limit,            // events refused because the file had its full size
+  memory_missing,        // pages that a core should have and has not: its file ends early
+  threads_missing,       // threads that a core's notes should tell of and do not
+  modules_missing,       // modules whose file is not to be had, so that neither tables nor symbols are
+  modules_unproven,      // modules read from a file of which nothing proves that it is the one that was mapped
 };
-inline constexpr size_t loss_kind_count = 18;
+inline constexpr size_t loss_kind_count = 22;
 
 struct LossMeaning {
   std::string_view name;     // "ring_full": stable, in JSON and recordings

@@ -12,7 +12,7 @@
 #include "format/elf.h"
 #include "symbols/compressed_sections.h"
 #include "symbols/demangle.h"
-#include "symbols/open_regular.h"
+#include "base/regular_file.h"
 
 namespace culprit {
 namespace {

@@ -8,7 +8,7 @@
 
 #include "base/syscall.h"
 #include "format/procfs.h"
-#include "symbols/open_regular.h"
+#include "base/regular_file.h"
 
 namespace culprit {
 namespace {

@@ -1,4 +1,4 @@
-#include "symbols/open_regular.h"
+#include "base/regular_file.h"
 
 #include <fcntl.h>
 #include <sys/stat.h>
