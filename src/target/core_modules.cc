@@ -104,15 +104,19 @@ class ModuleFinder {
     }
   }
 
-  // Memory of a private mapping is stored if it was ever written to: what is not stored is as in the file. Code is
-  // not written to.
+  // Memory of a private mapping is stored if it was ever written to: what the core does not claim to store is as in the
+  // file. Code is not written to, so that it may also stand for what was stored and is cut off.
   void complete_memory(const MappedFile& file, const FoundModule& own) {
     Bytes content = own.mapping.bytes();
     for (const MappedRange& range : file.ranges) {
-      bool is_code = (flags_of(range, core_, own.elf.segments) & elf::segment_executable) != 0;
-      if ((!is_code && !is_written_memory_stored_) || range.offset >= content.size()) continue;
-      uint64_t size = std::min<uint64_t>(range.end - range.start, content.size() - range.offset);
-      found_.pieces.push_back({range.start, content.subspan(range.offset, size)});
+      uint64_t start = range.start;
+      if ((flags_of(range, core_, own.elf.segments) & elf::segment_executable) == 0) {
+        if (!is_written_memory_stored_) continue;
+        if (const ElfSegment* load = core_.at(start)) start = std::max(start, load->address + load->file_size);
+      }
+      uint64_t offset = range.offset + (start - range.start);
+      if (start >= range.end || offset < range.offset || offset >= content.size()) continue;
+      found_.pieces.push_back({start, content.subspan(offset, std::min(range.end - start, content.size() - offset))});
     }
   }
 

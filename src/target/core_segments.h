@@ -12,7 +12,7 @@ class CoreSegments {
  public:
   explicit CoreSegments(const std::vector<ElfSegment>& segments) {
     for (const ElfSegment& each : segments)
-      if (each.is_load() && each.memory_size <= UINT64_MAX - each.address && size_of(each) != 0) loads_.push_back(each);
+      if (each.is_load() && size_of(each) != 0 && size_of(each) <= UINT64_MAX - each.address) loads_.push_back(each);
     std::ranges::stable_sort(loads_, {}, &ElfSegment::address);
   }
 

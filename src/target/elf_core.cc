@@ -69,7 +69,7 @@ class ElfCore final : public Target {
     for (const ElfSegment& load : segments_.all()) {
       Bytes data = elf.data_of(load);
       pieces.push_back({load.address, data});
-      missing += (load.file_size - data.size()) / page;
+      missing += (load.file_size - data.size() + page - 1) / page;
     }
     memory_.add(std::move(pieces));
     if (missing != 0 || !incomplete.empty())
@@ -163,8 +163,7 @@ std::string outline_words(const CoreOutline& outline) {
   if (!outline.name.empty()) facts.push_back(printable(outline.name));
   if (outline.pid != 0) facts.push_back(fmt::format("pid {}", outline.pid));
   if (outline.signal != 0) facts.push_back("ended by " + signal_name(outline.signal));
-  std::string words =
-      fmt::format("the core of a {}{} program", outline.is_64_bit ? "" : "32-bit ", outline.architecture);
+  std::string words = fmt::format("the core of a {}-bit {} program", outline.is_64_bit ? 64 : 32, outline.architecture);
   return facts.empty() ? words : fmt::format("{} ({})", words, fmt::join(facts, ", "));
 }
 
