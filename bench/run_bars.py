@@ -19,6 +19,7 @@ import big_unit
 import bpf_bars
 import measure
 import ptrace_bars
+import record_bars
 from measure import interleaved, median_ratio, run
 
 
@@ -133,7 +134,7 @@ def symbols(bench):
             for name, values in times.items()]
 
 
-PARTS = {"loop": loop, "bpf": bpf_bars.bpf, "ptrace": ptrace_bars.ptrace, "attach": attach_bars.attach,
+PARTS = {"loop": loop, "bpf": bpf_bars.bpf, "ptrace": ptrace_bars.ptrace, "attach": attach_bars.attach, "record": record_bars.record,
          "untouched": untouched, "start_up": start_up, "size": size, "report": report, "symbols": symbols}
 
 

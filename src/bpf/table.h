@@ -12,7 +12,8 @@
 
 static __always_inline int is_shared(struct files_struct *files) { return files->count.counter > 1; }
 
-/* The kernel's bits of one chunk. */
+/* The kernel's bits of one chunk. Tables have a power of two of them: 64 at first, and what is needed later (256 at least
+ * before Linux 6.13). */
 static __always_inline void read_bits(struct files_struct *files, uint32_t chunk, uint64_t *words) {
   struct fdtable *table = files->fdt;
   uint32_t first = chunk * CULPRIT_BPF_CHUNK_BITS, size = table->max_fds;
@@ -25,6 +26,8 @@ static __always_inline void read_bits(struct files_struct *files, uint32_t chunk
     bpf_probe_read_kernel(words, 64, bits);
   } else if (size >= first + 256) {
     bpf_probe_read_kernel(words, 32, bits);
+  } else if (size >= first + 128) {
+    bpf_probe_read_kernel(words, 16, bits);
   } else if (size >= first + 64) {
     bpf_probe_read_kernel(words, 8, bits);
   }

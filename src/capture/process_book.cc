@@ -141,7 +141,9 @@ void ProcessBook::ended(WatchedProcess& process, Time now) {
   } else {
     event.change = ProcessChange::killed;  // it did not say that it was going; by which signal is not known
   }
-  event.time = std::max(process.last_event, now);
+  // That it is gone is noticed later than it goes; what it said last is nearer, if it said that it was going.
+  const bool said_so = event.change == ProcessChange::exited && process.exit_status;
+  event.time = said_so ? process.last_event : std::max(process.last_event, now);
   events_.on_process(event);
   process.ended = true;
   process.pidfd.reset();

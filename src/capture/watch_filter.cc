@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <memory>
 
 #include "base/syscall.h"
@@ -44,10 +45,10 @@ std::vector<uint32_t> all_processes() {
   return pids;
 }
 
-// Kernel threads have none: their executable cannot be named.
+// Kernel threads have no executable; that of a program may be kept secret even from root.
 bool is_program(uint32_t pid) {
   char path[8];
-  return readlink(fmt::format("/proc/{}/exe", pid).c_str(), path, sizeof(path)) > 0;
+  return readlink(fmt::format("/proc/{}/exe", pid).c_str(), path, sizeof(path)) > 0 || errno != ENOENT;
 }
 
 bool is_in_cgroup(uint32_t pid, const std::vector<std::string>& cgroups) {

@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 #include <sys/types.h>
+#include <unistd.h>
 
 #include <chrono>
 #include <cstdint>
@@ -38,6 +39,15 @@ class VictimProgram {
 };
 
 std::string victim_program();
+
+// Asks until it is so; the bound is a safety net, far beyond what anything takes.
+template <typename Condition>
+bool comes_true(Condition condition) {
+  for (int look = 0; look < 20'000; ++look, usleep(1'000)) {
+    if (condition()) return true;
+  }
+  return false;
+}
 
 // What detaching has to leave as it was.
 struct ProcessLook {
