@@ -1,5 +1,7 @@
 // links: format
+#include "format/fdinfo.h"
 #include "format/procfs.h"
+#include "format/sock_diag.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   using namespace culprit;
@@ -9,9 +11,13 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   parse_status(text);
   parse_stat(text);
   parse_open_files_limit(text);
-  parse_fdinfo(text);
+  if (parse_fdinfo(text).lines.size() > 64) __builtin_trap();
+  parse_locks(text);
   if (parse_fd_link(text, size > 0 ? data[0] << 12 : 0).type.empty()) __builtin_trap();
-  SocketNames names;
-  for (std::string_view table : socket_tables) add_socket_names(table, text, names);
+  SocketRows rows;
+  for (std::string_view table : socket_tables) add_socket_rows(table, text, rows);
+  for (const auto& [inode, row] : rows) name_of(row);
+  std::vector<UnixSocket> sockets;
+  add_unix_sockets(as_bytes(text), sockets);
   return 0;
 }

@@ -8,8 +8,8 @@
 #include <algorithm>
 
 #include "base/syscall.h"
-#include "capture/snapshot.h"
 #include "capture/tsc_clock.h"
+#include "target/handle_links.h"
 
 namespace culprit {
 namespace {

@@ -1,9 +1,7 @@
-// A process's handle table as /proc/PID/fd has it now.
+// A process's handle table as /proc/PID/fd has it now, for a recording.
 #pragma once
 
 #include <cstdint>
-#include <map>
-#include <string_view>
 
 #include "base/result.h"
 #include "model/event_sink.h"
@@ -15,11 +13,5 @@ namespace culprit {
 // only when there is a socket. process, reason and held of the result are the caller's to set. Handles that go or come
 // while it reads are missing or in, one by one. Errors: gone (no such process), no_access (another user's process).
 Result<HandleSnapshot> read_handle_table(uint32_t pid, TraceTables& tables);
-
-// How many handles of each type there are; cheaper, as nothing is named. Errors as above.
-Result<std::map<std::string_view, uint64_t>> count_handle_types(uint32_t pid);
-
-// Soft RLIMIT_NOFILE of a process; 0 when it cannot be read.
-uint64_t handle_limit_of(uint32_t pid);
 
 }  // namespace culprit

@@ -1,7 +1,5 @@
 #include "format/procfs.h"
 
-#include <fcntl.h>
-
 #include "format/fields.h"
 
 namespace culprit {
@@ -89,17 +87,6 @@ void read_status_line(std::string_view key, std::string_view value, ProcessStatu
       if (auto pid = leading_number<uint32_t>(word)) status.namespaced_pids.push_back(*pid);
 }
 
-// "tfd:        5 events:       19 data: 5  pos:0 ino:42 sdev:9"
-void read_epoll_watch(std::string_view value, FdInfo& info) {
-  EpollWatch watch;
-  read_number(take_word(value), watch.value);
-  for (auto word = take_word(value); !word.empty(); word = take_word(value)) {
-    if (word == "events:") read_number(take_word(value), watch.events, 16);
-    if (word.starts_with("ino:")) read_number(word.substr(4), watch.inode, 16);
-  }
-  info.epoll_watches.push_back(watch);
-}
-
 }  // namespace
 
 std::vector<MapsEntry> parse_maps(std::string_view text) {
@@ -153,24 +140,6 @@ std::optional<OpenFilesLimit> parse_open_files_limit(std::string_view text) {
     return OpenFilesLimit{*soft, *hard};
   }
   return {};
-}
-
-bool FdInfo::is_close_on_exec() const { return (flags & O_CLOEXEC) != 0; }
-
-FdInfo parse_fdinfo(std::string_view text) {
-  FdInfo info;
-  for_each_key(text, [&](std::string_view key, std::string_view value) {
-    if (key == "pos") read_number(value, info.position);
-    if (key == "flags") read_number(value, info.flags, 8);
-    if (key == "ino") read_number(value, info.inode);
-    if (key == "eventfd-count") info.eventfd_count = leading_number<uint64_t>(value, 16);
-    if (key == "Pid") info.pidfd_pid = leading_number<int64_t>(value);
-    if (key == "clockid") info.timerfd_clock = leading_number<int64_t>(value);
-    if (key == "sigmask") info.signalfd_mask = leading_number<uint64_t>(value, 16);
-    if (key == "tfd") read_epoll_watch(value, info);
-    if (key.starts_with("inotify wd")) ++info.inotify_watches;  // "inotify wd:1 ino:… sdev:… mask:…"
-  });
-  return info;
 }
 
 }  // namespace culprit

@@ -54,26 +54,6 @@ struct OpenFilesLimit {
 };
 std::optional<OpenFilesLimit> parse_open_files_limit(std::string_view limits_text);
 
-// /proc/PID/fdinfo/N (Documentation/filesystems/proc.rst §3.8).
-struct EpollWatch {
-  int64_t value = 0;  // the fd it was registered under
-  uint32_t events = 0;
-  uint64_t inode = 0;
-};
-struct FdInfo {
-  uint64_t position = 0;
-  uint32_t flags = 0;  // of open(2), with O_CLOEXEC
-  uint64_t inode = 0;  // since Linux 5.14
-  std::optional<uint64_t> eventfd_count;
-  std::optional<int64_t> pidfd_pid;  // -1: the process has ended; 0: not visible in this pid namespace
-  std::optional<int64_t> timerfd_clock;
-  std::optional<uint64_t> signalfd_mask;
-  std::vector<EpollWatch> epoll_watches;
-  uint64_t inotify_watches = 0;
-  bool is_close_on_exec() const;
-};
-FdInfo parse_fdinfo(std::string_view text);
-
 // What the link /proc/PID/fd/N says.
 struct FdTarget {
   std::string_view type;  // one of handle_type:: in model/handle_event.h
@@ -85,13 +65,22 @@ struct FdTarget {
 // and device apart.
 FdTarget parse_fd_link(std::string_view link, uint32_t mode = 0);
 
-// What the kernel's tables /proc/PID/net/* say about sockets, by inode: "tcp 127.0.0.1:80 -> 10.0.0.1:4242
-// ESTABLISHED", "unix stream /run/x.sock LISTEN", "netlink route".
-using SocketNames = std::unordered_map<uint64_t, std::string>;
+// A socket as the kernel's tables /proc/PID/net/* have it.
+struct SocketRow {
+  std::string_view table;     // one of socket_tables
+  std::string kind;           // unix, packet: "stream", "datagram" …; netlink: "route" …
+  std::string local, remote;  // "127.0.0.1:80", "[::1]:80"; unix: its path or "@abstract name"; packet: the protocol
+  std::string state;          // "LISTEN", "ESTABLISHED" …; empty: has none
+  uint32_t receive_queue = 0, send_queue = 0;  // tcp, udp, raw: bytes nobody has read, and bytes not yet acknowledged
+};
+// "tcp 127.0.0.1:80 -> 10.0.0.1:4242 ESTABLISHED", "unix stream /run/x.sock LISTEN", "netlink route".
+std::string name_of(const SocketRow& row);
+
+using SocketRows = std::unordered_map<uint64_t, SocketRow>;  // by inode
 
 // The files there that have a reader here, in the order worth asking.
 inline constexpr std::string_view socket_tables[] = {"unix",    "tcp",    "tcp6", "udp", "udp6",
                                                      "netlink", "packet", "raw",  "raw6"};
-void add_socket_names(std::string_view table, std::string_view text, SocketNames& names);
+void add_socket_rows(std::string_view table, std::string_view text, SocketRows& rows);
 
 }  // namespace culprit

@@ -18,6 +18,8 @@ constexpr std::string_view tcp_states[] = {"",          "ESTABLISHED", "SYN_SENT
                                            "LISTEN",    "CLOSING",     "NEW_SYN_RECV"};
 constexpr std::string_view socket_types[] = {"", "stream", "datagram", "raw", "rdm", "seqpacket", "dccp"};
 
+constexpr std::string_view unix_states[] = {"", "UNCONNECTED", "CONNECTING", "CONNECTED", "DISCONNECTING"};
+
 // NETLINK_… by number (linux/netlink.h).
 constexpr std::string_view netlink_protocols[] = {
     "route",   "",      "usersock",      "firewall",  "sock_diag", "nflog",  "xfrm",    "selinux",
@@ -44,69 +46,74 @@ std::string address_of(std::string_view text, bool is_any_star) {
   return count == 4 ? fmt::format("[{}]:{}", shown, port_text) : fmt::format("{}:{}", shown, port_text);
 }
 
-struct Row {
+struct NumberedRow {
   uint64_t inode = 0;
-  std::string name;
+  SocketRow row;
 };
 
 // "sl local remote st tx:rx tr:when retransmits uid timeout inode …"
-Row internet_row(std::string_view table, std::string_view line) {
+NumberedRow internet_row(std::string_view table, std::string_view line) {
   take_word(line);
-  std::string_view local = take_word(line), remote = take_word(line), state = take_word(line);
-  for (int i = 0; i < 5; ++i) take_word(line);
-  Row row;
-  read_number(take_word(line), row.inode);
+  std::string_view local = take_word(line), remote = take_word(line), state = take_word(line), queues = take_word(line);
+  for (int i = 0; i < 4; ++i) take_word(line);
+  NumberedRow found;
+  read_number(take_word(line), found.inode);
+  if (found.inode == 0) return found;
   uint8_t state_number = 0;
   read_number(state, state_number, 16);
-  row.name = fmt::format("{} {}", table, address_of(local, false));
+  found.row.local = address_of(local, false);
   // Listening and unconnected ones have no other side.
-  if (!remote.ends_with(":0000")) row.name += " -> " + address_of(remote, true);
-  if (table.starts_with("tcp")) row.name += " " + name_or_number(tcp_states, state_number);
-  return row;
+  if (!remote.ends_with(":0000")) found.row.remote = address_of(remote, true);
+  if (table.starts_with("tcp")) found.row.state = name_or_number(tcp_states, state_number);
+  read_number(take_until(queues, ':'), found.row.send_queue, 16);
+  read_number(queues, found.row.receive_queue, 16);
+  return found;
 }
 
 // "Num RefCount Protocol Flags Type St Inode Path"
-Row unix_row(std::string_view line) {
+NumberedRow unix_row(std::string_view line) {
   constexpr uint32_t flag_listening = 0x10000;  // __SO_ACCEPTCON
   for (int i = 0; i < 3; ++i) take_word(line);
-  uint32_t flags = 0, type = 0;
+  uint32_t flags = 0, type = 0, state = 0;
   read_number(take_word(line), flags, 16);
   read_number(take_word(line), type, 16);
-  take_word(line);
-  Row row;
-  read_number(take_word(line), row.inode);
-  std::string_view path = line.starts_with(' ') ? line.substr(1) : line;
-  row.name = "unix " + name_or_number(socket_types, type);
-  if (!path.empty()) row.name += fmt::format(" {}", path);
-  if ((flags & flag_listening) != 0) row.name += " LISTEN";
-  return row;
+  read_number(take_word(line), state, 16);
+  NumberedRow found;
+  read_number(take_word(line), found.inode);
+  found.row.local = line.starts_with(' ') ? line.substr(1) : line;
+  found.row.kind = name_or_number(socket_types, type);
+  found.row.state = (flags & flag_listening) != 0 ? "LISTEN" : name_or_number(unix_states, state);
+  return found;
 }
 
 // "sk Eth Pid Groups Rmem Wmem Dump Locks Drops Inode"
-Row netlink_row(std::string_view line) {
+NumberedRow netlink_row(std::string_view line) {
   take_word(line);
   uint32_t protocol = 0;
   read_number(take_word(line), protocol);
   for (int i = 0; i < 7; ++i) take_word(line);
-  Row row{.name = "netlink " + name_or_number(netlink_protocols, protocol)};
-  read_number(take_word(line), row.inode);
-  return row;
+  NumberedRow found;
+  found.row.kind = name_or_number(netlink_protocols, protocol);
+  read_number(take_word(line), found.inode);
+  return found;
 }
 
 // "sk RefCnt Type Proto Iface R Rmem User Inode"
-Row packet_row(std::string_view line) {
+NumberedRow packet_row(std::string_view line) {
   take_word(line);
   take_word(line);
   uint32_t type = 0, protocol = 0;
   read_number(take_word(line), type);
   read_number(take_word(line), protocol, 16);
   for (int i = 0; i < 4; ++i) take_word(line);
-  Row row{.name = fmt::format("packet {} 0x{:04x}", name_or_number(socket_types, type), protocol)};
-  read_number(take_word(line), row.inode);
-  return row;
+  NumberedRow found;
+  found.row.kind = name_or_number(socket_types, type);
+  found.row.local = fmt::format("0x{:04x}", protocol);
+  read_number(take_word(line), found.inode);
+  return found;
 }
 
-Row parse_row(std::string_view table, std::string_view line) {
+NumberedRow parse_row(std::string_view table, std::string_view line) {
   if (table == "unix") return unix_row(line);
   if (table == "netlink") return netlink_row(line);
   if (table == "packet") return packet_row(line);
@@ -115,12 +122,25 @@ Row parse_row(std::string_view table, std::string_view line) {
 
 }  // namespace
 
-void add_socket_names(std::string_view table, std::string_view text, SocketNames& names) {
-  if (std::ranges::find(socket_tables, table) == std::end(socket_tables)) return;
+std::string name_of(const SocketRow& row) {
+  std::string name(row.table);
+  if (!row.kind.empty()) name += " " + row.kind;
+  if (!row.local.empty()) name += " " + row.local;
+  if (!row.remote.empty()) name += " -> " + row.remote;
+  // Whether a unix socket is connected, its peer tells better.
+  if (!row.state.empty() && (row.table != "unix" || row.state == "LISTEN")) name += " " + row.state;
+  return name;
+}
+
+void add_socket_rows(std::string_view table, std::string_view text, SocketRows& rows) {
+  const auto known = std::ranges::find(socket_tables, table);
+  if (known == std::end(socket_tables)) return;
   take_line(text);  // the heading
   while (!text.empty()) {
-    Row row = parse_row(table, take_line(text));
-    if (row.inode != 0) names.try_emplace(row.inode, std::move(row.name));
+    NumberedRow found = parse_row(table, take_line(text));
+    if (found.inode == 0) continue;
+    found.row.table = *known;
+    rows.try_emplace(found.inode, std::move(found.row));
   }
 }
 

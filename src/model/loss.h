@@ -34,8 +34,12 @@ enum class LossKind : uint8_t {
   threads_missing,       // threads that a core's notes should tell of and do not
   modules_missing,       // modules whose file is not to be had, so that neither tables nor symbols are
   modules_unproven,      // modules read from a file of which nothing proves that it is the one that was mapped
+  target_changed,        // what went or became another while it was looked at
+  process_not_readable,  // other processes that could not be looked into
+  search_limit,          // processes that a search left out to stay quick
+  kernel_silent,         // questions that the kernel did not answer; `detail` says which and why
 };
-inline constexpr size_t loss_kind_count = 22;
+inline constexpr size_t loss_kind_count = 26;
 
 struct LossMeaning {
   std::string_view name;     // "ring_full": stable, in JSON and recordings

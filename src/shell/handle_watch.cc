@@ -7,9 +7,9 @@
 
 #include "base/syscall.h"
 #include "capture/handle_count.h"
-#include "capture/snapshot.h"
 #include "capture/tsc_clock.h"
 #include "capture/watch_filter.h"
+#include "target/handle_links.h"
 
 namespace culprit {
 namespace {

@@ -91,26 +91,6 @@ TEST(Procfs, ReadsTheLimitOfOpenFiles) {
   EXPECT_FALSE(parse_open_files_limit("Max open files\n"));
 }
 
-TEST(Procfs, ReadsFdinfoOfAllKinds) {
-  FdInfo info = parse_fdinfo("pos:\t17\nflags:\t02100002\nmnt_id:\t15\nino:\t1057\neventfd-count:               1f\n");
-  EXPECT_EQ(info.position, 17u);
-  EXPECT_EQ(info.flags, 02100002u);
-  EXPECT_TRUE(info.is_close_on_exec());
-  EXPECT_EQ(info.inode, 1057u);
-  EXPECT_EQ(info.eventfd_count, 0x1fu);
-  EXPECT_FALSE(parse_fdinfo("flags:\t02\n").is_close_on_exec());
-  EXPECT_EQ(parse_fdinfo("Pid:\t-1\nNSpid:\t-1\n").pidfd_pid, -1);
-  EXPECT_EQ(parse_fdinfo("clockid: 1\nticks: 0\n").timerfd_clock, 1);
-  EXPECT_EQ(parse_fdinfo("sigmask:\t0000000000000006\n").signalfd_mask, 6u);
-  EXPECT_EQ(parse_fdinfo("inotify wd:2 ino:1 sdev:9 mask:2\ninotify wd:1 ino:1\n").inotify_watches, 2u);
-  FdInfo epoll = parse_fdinfo("tfd:        5 events:       1b data:                5  pos:0 ino:2a sdev:10\ntfd: 6\n");
-  ASSERT_EQ(epoll.epoll_watches.size(), 2u);
-  EXPECT_EQ(epoll.epoll_watches[0].value, 5);
-  EXPECT_EQ(epoll.epoll_watches[0].events, 0x1bu);
-  EXPECT_EQ(epoll.epoll_watches[0].inode, 0x2au);
-  EXPECT_EQ(epoll.epoll_watches[1].value, 6);
-}
-
 TEST(Procfs, TellsTheTypeFromTheLinkOfAHandle) {
   struct {
     std::string_view link, type, name;
@@ -153,47 +133,47 @@ TEST(Procfs, TheModeTellsWhatAPathCannot) {
 }
 
 TEST(Procfs, NamesInternetSockets) {
-  SocketNames names;
+  SocketRows names;
   std::string heading =
       "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode\n";
-  add_socket_names(
+  add_socket_rows(
       "tcp",
       heading +
           "   0: 0100007F:0050 0100000A:1092 01 00000000:00000000 00:00000000 00000000     0        0 1239 1 0 100\n"
           "   1: 00000000:07E8 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 1240 1 0 100\n",
       names);
-  add_socket_names("tcp6",
-                   heading +
-                       "   0: 00000000000000000000000001000000:1F90 00000000000000000000000000000000:0000 0A 0:0 00:0 "
-                       "0 0 0 1241 1\n",
-                   names);
-  add_socket_names("udp", heading + " 9: 0100007F:0035 00000000:0000 07 0:0 00:0 0 0 0 1242 2\n", names);
-  EXPECT_EQ(names[1239], "tcp 127.0.0.1:80 -> 10.0.0.1:4242 ESTABLISHED");
-  EXPECT_EQ(names[1240], "tcp 0.0.0.0:2024 LISTEN");
-  EXPECT_EQ(names[1241], "tcp6 [::1]:8080 LISTEN");
-  EXPECT_EQ(names[1242], "udp 127.0.0.1:53");
+  add_socket_rows("tcp6",
+                  heading +
+                      "   0: 00000000000000000000000001000000:1F90 00000000000000000000000000000000:0000 0A 0:0 00:0 "
+                      "0 0 0 1241 1\n",
+                  names);
+  add_socket_rows("udp", heading + " 9: 0100007F:0035 00000000:0000 07 0:0 00:0 0 0 0 1242 2\n", names);
+  EXPECT_EQ(name_of(names[1239]), "tcp 127.0.0.1:80 -> 10.0.0.1:4242 ESTABLISHED");
+  EXPECT_EQ(name_of(names[1240]), "tcp 0.0.0.0:2024 LISTEN");
+  EXPECT_EQ(name_of(names[1241]), "tcp6 [::1]:8080 LISTEN");
+  EXPECT_EQ(name_of(names[1242]), "udp 127.0.0.1:53");
 }
 
 TEST(Procfs, NamesOtherSockets) {
-  SocketNames names;
-  add_socket_names("unix",
-                   "Num RefCount Protocol Flags Type St Inode Path\n"
-                   "0000000000000000: 00000002 00000000 00010000 0001 01 20 /run/my file.sock\n"
-                   "0000000000000000: 00000003 00000000 00000000 0002 03 21\n"
-                   "0000000000000000: 00000003 00000000 00000000 0005 03 22 @abstract\n",
-                   names);
-  add_socket_names("netlink",
-                   "sk Eth Pid Groups Rmem Wmem Dump Locks Drops Inode\n0 0   0 00000000 0 0 0 2 0 4       \n", names);
-  add_socket_names("packet", "sk RefCnt Type Proto Iface R Rmem User Inode\n0 3 3 0003 2 1 0 0 77\n", names);
-  EXPECT_EQ(names[20], "unix stream /run/my file.sock LISTEN");
-  EXPECT_EQ(names[21], "unix datagram");
-  EXPECT_EQ(names[22], "unix seqpacket @abstract");
-  EXPECT_EQ(names[4], "netlink route");
-  EXPECT_EQ(names[77], "packet raw 0x0003");
+  SocketRows names;
+  add_socket_rows("unix",
+                  "Num RefCount Protocol Flags Type St Inode Path\n"
+                  "0000000000000000: 00000002 00000000 00010000 0001 01 20 /run/my file.sock\n"
+                  "0000000000000000: 00000003 00000000 00000000 0002 03 21\n"
+                  "0000000000000000: 00000003 00000000 00000000 0005 03 22 @abstract\n",
+                  names);
+  add_socket_rows("netlink",
+                  "sk Eth Pid Groups Rmem Wmem Dump Locks Drops Inode\n0 0   0 00000000 0 0 0 2 0 4       \n", names);
+  add_socket_rows("packet", "sk RefCnt Type Proto Iface R Rmem User Inode\n0 3 3 0003 2 1 0 0 77\n", names);
+  EXPECT_EQ(name_of(names[20]), "unix stream /run/my file.sock LISTEN");
+  EXPECT_EQ(name_of(names[21]), "unix datagram");
+  EXPECT_EQ(name_of(names[22]), "unix seqpacket @abstract");
+  EXPECT_EQ(name_of(names[4]), "netlink route");
+  EXPECT_EQ(name_of(names[77]), "packet raw 0x0003");
   size_t known = names.size();
-  add_socket_names("unix", "heading\nnonsense\n\n: : :\n", names);
-  add_socket_names("tcp", "heading\n 0: zz:zz\n", names);
-  add_socket_names("of tomorrow", "heading\n1 2 3 4 5 6 7 8 9 10\n", names);
+  add_socket_rows("unix", "heading\nnonsense\n\n: : :\n", names);
+  add_socket_rows("tcp", "heading\n 0: zz:zz\n", names);
+  add_socket_rows("of tomorrow", "heading\n1 2 3 4 5 6 7 8 9 10\n", names);
   EXPECT_EQ(names.size(), known);
 }
 

@@ -1,0 +1,137 @@
+#include "target/handle_links.h"
+
+#include <fcntl.h>
+#include <fmt/core.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/statfs.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <future>
+#include <thread>
+
+#include "base/syscall.h"
+#include "model/handle_event.h"
+
+namespace culprit {
+namespace {
+
+struct linux_dirent64 {
+  uint64_t d_ino;
+  int64_t d_off;
+  uint16_t d_reclen;
+  uint8_t d_type;
+  char d_name[];
+};
+
+// A POSIX message queue looks like a file in the root directory.
+bool may_be_message_queue(std::string_view link) {
+  return link.starts_with("/") && link.find('/', 1) == std::string_view::npos;
+}
+
+HandleLink read_link(int folder, int number) {
+  HandleLink link{.number = number, .text = {}};
+  char name[16], text[4200];
+  *std::to_chars(name, name + sizeof(name) - 1, number).ptr = '\0';
+  ssize_t length = readlinkat(folder, name, text, sizeof(text));
+  if (length <= 0) return link;
+  link.text.assign(text, static_cast<size_t>(length));
+  struct stat info {};
+  if (text[0] != '/' || fstatat(folder, name, &info, 0) != 0) return link;
+  link.mode = info.st_mode;
+  link.inode = info.st_ino;
+  link.device = info.st_dev;
+  link.size = static_cast<uint64_t>(info.st_size);
+  link.allocated = static_cast<uint64_t>(info.st_blocks) * 512;
+  return link;
+}
+
+}  // namespace
+
+std::vector<int> numbers_in(int folder) {
+  std::vector<int> numbers;
+  alignas(linux_dirent64) std::array<char, 65536> buffer;
+  for (;;) {
+    long size = syscall(SYS_getdents64, folder, buffer.data(), buffer.size());
+    if (size <= 0) break;
+    for (long at = 0; at < size;) {
+      auto* entry = reinterpret_cast<linux_dirent64*>(buffer.data() + at);
+      if (entry->d_name[0] >= '0' && entry->d_name[0] <= '9') numbers.push_back(atoi(entry->d_name));
+      at += entry->d_reclen;
+    }
+  }
+  std::sort(numbers.begin(), numbers.end());
+  return numbers;
+}
+
+void in_parts(size_t count, const std::function<void(size_t first, size_t end)>& work, size_t at_least) {
+  const size_t threads =
+      std::clamp<size_t>(count / at_least, 1, std::clamp(std::thread::hardware_concurrency(), 1u, 4u));
+  auto part = [&](size_t index) { work(count * index / threads, count * (index + 1) / threads); };
+  std::vector<std::future<void>> others;
+  // Where a thread cannot be had, the standard library does its part when it is asked for it.
+  for (size_t index = 1; index < threads; ++index)
+    others.push_back(std::async(std::launch::async | std::launch::deferred, part, index));
+  part(0);
+  for (std::future<void>& other : others) other.get();
+}
+
+Result<std::vector<HandleLink>> read_handle_links(uint32_t pid) {
+  auto folder = open_file(fmt::format("/proc/{}/fd", pid), O_RDONLY | O_DIRECTORY);
+  if (!folder) {
+    Error error = folder.error();
+    if (error.kind == ErrorKind::not_found) error.kind = ErrorKind::gone;
+    return tl::unexpected<Error>(std::move(error));
+  }
+  std::vector<int> numbers = numbers_in(folder->get());
+  if (pid == static_cast<uint32_t>(getpid())) std::erase(numbers, folder->get());
+  std::vector<HandleLink> links(numbers.size());
+  in_parts(numbers.size(), [&](size_t first, size_t end) {
+    for (size_t i = first; i < end; ++i) links[i] = read_link(folder->get(), numbers[i]);
+  });
+  std::erase_if(links, [](const HandleLink& link) { return link.text.empty(); });
+  return links;
+}
+
+FdTarget target_of(uint32_t pid, const HandleLink& link) {
+  constexpr decltype(statfs::f_type) message_queue_filesystem = 0x19800202;
+  FdTarget target = parse_fd_link(link.text, link.mode);
+  if (!may_be_message_queue(link.text)) return target;
+  struct statfs info {};
+  if (statfs(fmt::format("/proc/{}/fd/{}", pid, link.number).c_str(), &info) == 0 &&
+      info.f_type == message_queue_filesystem)
+    target.type = handle_type::message_queue;
+  return target;
+}
+
+Result<std::map<std::string_view, uint64_t>> count_handle_types(uint32_t pid) {
+  auto links = read_handle_links(pid);
+  if (!links) return tl::unexpected<Error>(links.error());
+  std::map<std::string_view, uint64_t> counts;
+  for (const HandleLink& link : *links) ++counts[target_of(pid, link).type];
+  return counts;
+}
+
+uint64_t handle_limit_of(uint32_t pid) {
+  rlimit limit{};
+  if (prlimit(static_cast<pid_t>(pid), RLIMIT_NOFILE, nullptr, &limit) != 0) return 0;
+  return limit.rlim_cur;
+}
+
+const SocketRow* SocketTables::find(uint64_t inode) {
+  if (!rows_) {
+    rows_.emplace();
+    for (std::string_view table : socket_tables) {
+      auto text = read_whole_file(fmt::format("/proc/{}/net/{}", pid_, table));
+      if (text) add_socket_rows(table, *text, *rows_);
+    }
+  }
+  auto found = rows_->find(inode);
+  return found == rows_->end() ? nullptr : &found->second;
+}
+
+}  // namespace culprit
