@@ -1,6 +1,9 @@
 # Run by gdb: prints the stack at every eventfd2() whose initial value is 1000 or more, as
 #   stack INITIAL_VALUE MODULE+0xADDRESS …        innermost first, link-time addresses; inlined and tail-call frames left out
+# With CULPRIT_CORES=FOLDER it leaves a core there each time, called INITIAL_VALUE, and prints
+#   core INITIAL_VALUE TID ADDRESS …              absolute, in hex
 import gdb
+import os
 import struct
 
 
@@ -40,14 +43,18 @@ def place(pc, found, first):
 
 def show_stack(value):
     found, first = modules(gdb.selected_inferior().pid)
-    places, frame = [], gdb.newest_frame()
+    addresses, frame = [], gdb.newest_frame()
     while frame is not None:
         if frame.type() not in (gdb.INLINE_FRAME, gdb.TAILCALL_FRAME):
-            places.append(place(frame.pc(), found, first))
+            addresses.append(frame.pc())
         frame = frame.older()
-    print("stack", value, *places, flush=True)
+    print("stack", value, *(place(pc, found, first) for pc in addresses), flush=True)
+    if cores:
+        gdb.execute(f"gcore {cores}/{value}", to_string=True)
+        print("core", value, gdb.selected_thread().ptid[1], *(f"{pc:x}" for pc in addresses), flush=True)
 
 
+cores = os.environ.get("CULPRIT_CORES")
 gdb.execute("set pagination off")
 gdb.execute("set confirm off")
 gdb.execute("set debuginfod enabled off")
