@@ -9,7 +9,7 @@
 #include <cstdlib>
 
 #include "base/syscall.h"
-#include "capture/elf_copy.h"
+#include "target/elf_copy.h"
 #include "format/procfs.h"
 #include "wire/agent_session.h"
 

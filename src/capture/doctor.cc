@@ -10,7 +10,7 @@
 
 #include "base/syscall.h"
 #include "capture/bpf_program.h"
-#include "capture/elf_copy.h"
+#include "target/elf_copy.h"
 #include "capture/handle_calls.h"
 #include "capture/patch_sites.h"
 #include "capture/recorder.h"

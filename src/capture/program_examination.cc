@@ -8,7 +8,7 @@
 
 #include "base/syscall.h"
 #include "base/text.h"
-#include "capture/elf_copy.h"
+#include "target/elf_copy.h"
 #include "format/elf.h"
 
 namespace culprit {

@@ -2,7 +2,7 @@
 
 #include <fmt/core.h>
 
-#include "capture/elf_copy.h"
+#include "target/elf_copy.h"
 #include "capture/handle_calls.h"
 #include "capture/patch_sites.h"
 

@@ -7,7 +7,7 @@
 
 #include "base/syscall.h"
 #include "base/text.h"
-#include "capture/elf_copy.h"
+#include "target/elf_copy.h"
 
 namespace culprit {
 namespace {

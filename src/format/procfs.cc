@@ -1,5 +1,7 @@
 #include "format/procfs.h"
 
+#include <algorithm>
+
 #include "format/fields.h"
 
 namespace culprit {
@@ -78,6 +80,8 @@ void read_status_line(std::string_view key, std::string_view value, ProcessStatu
   if (key == "TracerPid") read_number(value, status.tracer);
   if (key == "Threads") read_number(value, status.threads);
   if (key == "Seccomp") read_number(value, status.seccomp_mode);
+  if (key == "voluntary_ctxt_switches" || key == "nonvoluntary_ctxt_switches")
+    status.context_switches += leading_number<uint64_t>(value).value_or(0);
   if (key == "Uid") {
     read_number(take_word(value), status.real_uid);
     read_number(take_word(value), status.effective_uid);
@@ -115,8 +119,10 @@ std::optional<ProcessStat> parse_stat(std::string_view text) {
   if (state.size() != 1) return {};
   stat.state = state[0];
   read_number(take_word(rest), stat.parent);
-  constexpr int fields_between = 17;  // ppid is field 4, starttime field 22
-  for (int i = 0; i < fields_between; ++i) take_word(rest);
+  constexpr int fields_to_flags = 4, fields_to_start = 12;  // ppid is field 4, flags field 9, starttime field 22
+  for (int i = 0; i < fields_to_flags; ++i) take_word(rest);
+  read_number(take_word(rest), stat.flags);
+  for (int i = 0; i < fields_to_start; ++i) take_word(rest);
   auto start = leading_number<uint64_t>(take_word(rest));
   if (!start) return {};
   stat.start_ticks = *start;
@@ -124,6 +130,24 @@ std::optional<ProcessStat> parse_stat(std::string_view text) {
   for (int i = 0; i < fields_to_processor; ++i) take_word(rest);
   if (auto processor = leading_number<uint16_t>(take_word(rest))) stat.processor = *processor;
   return stat;
+}
+
+std::optional<ThreadCall> parse_thread_call(std::string_view text) {
+  // "202 0x7ffe… 0x80 0x0 0x0 0x0 0x0 0x7ffe… 0x7f12…", "-1 0x7ffe… 0x7f12…", or "running" (fs/proc/base.c).
+  ThreadCall call;
+  text = take_line(text);
+  auto number = leading_number<int64_t>(take_word(text));
+  if (!number) return {};
+  call.number = *number;
+  auto hexadecimal = [&](uint64_t& into) {
+    std::string_view word = take_word(text);
+    auto value = word.starts_with("0x") ? leading_number<uint64_t>(word.substr(2), 16) : std::nullopt;
+    into = value.value_or(0);
+    return value.has_value();
+  };
+  if (call.number >= 0 && !std::ranges::all_of(call.arguments, hexadecimal)) return {};
+  if (!hexadecimal(call.sp) || !hexadecimal(call.pc)) return {};
+  return call;
 }
 
 std::optional<OpenFilesLimit> parse_open_files_limit(std::string_view text) {

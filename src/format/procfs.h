@@ -3,6 +3,7 @@
 // through printable().
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -33,6 +34,7 @@ struct ProcessStatus {
   uint32_t real_uid = 0, effective_uid = 0;
   uint32_t threads = 0;
   uint32_t seccomp_mode = 0;              // 0 none, 1 strict, 2 filter
+  uint64_t context_switches = 0;          // of the thread, of both kinds: the same again means that it has not run since
   std::vector<uint32_t> namespaced_pids;  // NSpid: outermost namespace first; empty before Linux 4.1
 };
 std::optional<ProcessStatus> parse_status(std::string_view text);  // nothing: no Pid line
@@ -42,11 +44,23 @@ struct ProcessStat {
   std::string name;
   char state = '?';
   uint32_t parent = 0;
+  uint64_t flags = 0;  // PF_… of include/linux/sched.h
   uint64_t start_ticks =
       0;               // after boot, in 1/sysconf(_SC_CLK_TCK) seconds: with the pid it names one life of a process
   int processor = -1;  // it runs on, or ran on last; -1: the text ends before
+  bool is_kernel_thread() const { return (flags & 0x00200000) != 0; }
 };
 std::optional<ProcessStat> parse_stat(std::string_view text);
+
+// /proc/PID/task/TID/syscall: where a thread is that does not run.
+struct ThreadCall {
+  int64_t number = -1;  // of the system call; -1: it does not run, and is in none (a page fault, a stop)
+  std::array<uint64_t, 6> arguments{};
+  uint64_t sp = 0, pc = 0;
+
+  bool operator==(const ThreadCall&) const = default;
+};
+std::optional<ThreadCall> parse_thread_call(std::string_view text);  // nothing: it runs
 
 inline constexpr uint64_t unlimited = UINT64_MAX;
 struct OpenFilesLimit {

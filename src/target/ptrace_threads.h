@@ -69,6 +69,8 @@ class TracedThread {
   // It runs on untraced, with the signal it was about to get, and as if it had never been stopped. One that runs is
   // stopped first; if it does not stop at once, it stays traced, and running. `registers`: as they are known to be.
   void let_go(const user_regs_struct* registers = nullptr);
+  // One that does not stop is left to the kernel, which lets it go when our thread ends.
+  void leave() { state_ = ThreadState::gone; }
 
  private:
   TracedThread(uint32_t tid) : tid_(tid), state_(ThreadState::running) {}

@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -46,6 +47,7 @@ struct TargetThread {
   std::optional<BlockingCall> blocked_in;  // nothing: it runs, or that cannot be known
   int32_t signal = 0;                      // it was about to get, or died of; 0: none
   Time stopped_for = 0;                    // how long we kept it standing; 0: not at all
+  std::string unknown_because;             // why no more is known, one sentence; empty: there is nothing to say
 };
 
 // A piece of the address space.
@@ -60,8 +62,9 @@ struct TargetMapping {
 // A mapped ELF file.
 struct TargetModule {
   Module module;                // path as the target sees it, and build id
-  std::string opened_path;      // where we read it; empty: the file is not to be had (then `missing` says why)
-  uint64_t start = 0, end = 0;  // from its first to its last mapping
+  std::string opened_path;      // where we read it; empty: it is no file ("[vdso]", all of which is in memory), or is
+                                // not to be had (then `missing` says why)
+  uint64_t start = 0, end = 0;  // from its first mapping to its last, and the variables behind that
   uint64_t bias = 0;            // absolute minus link-time address
   std::vector<ElfSegment> segments;
   std::string missing;
@@ -99,11 +102,14 @@ class Target {
   // Ascending by tid. Of a live process: as it is now, each time. The memory that unwinding a thread's stack needs was
   // copied while the thread stood where its registers say, and is what stack_memory() reads.
   virtual Result<std::vector<TargetThread>> threads(ThreadWish wish) = 0;
-  // The stack of a thread as of the last threads(), and everything else from memory().
+  // Threads of the last threads() of which only the stack is known, and their stacks, are taken anew with all
+  // registers, which stops each for a moment. What cannot be taken stays as it is, and says why.
+  virtual void complete(std::span<TargetThread* const>) {}
+  // The stack of a thread as of the last threads() or complete(), and what does not change from memory().
   virtual MemoryReader& stack_memory(const TargetThread& thread) = 0;
   // All of the address space. Of a live process as it is at that moment.
   virtual MemoryReader& memory() = 0;
-  virtual const std::vector<TargetMapping>& mappings() = 0;  // ascending
+  virtual const std::vector<TargetMapping>& mappings() = 0;  // ascending; valid until the next threads()
   virtual const std::vector<TargetModule>& modules() = 0;    // ascending by start
   // The longest time so far that a thread of the target stood still because of us.
   virtual Time longest_stop() const { return 0; }

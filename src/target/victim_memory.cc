@@ -14,9 +14,18 @@ Result<VictimMemory> VictimMemory::open(uint32_t pid) {
   return VictimMemory(std::move(*fd));
 }
 
-bool VictimMemory::read(uint64_t address, std::span<std::byte> into) {
-  return pread(fd_.get(), into.data(), into.size(), static_cast<off_t>(address)) == static_cast<ssize_t>(into.size());
+size_t VictimMemory::read_some(uint64_t address, std::span<std::byte> into) {
+  size_t done = 0;
+  while (done < into.size()) {
+    ssize_t got = pread(fd_.get(), into.data() + done, into.size() - done, static_cast<off_t>(address + done));
+    if (got < 0 && errno == EINTR) continue;
+    if (got <= 0) break;
+    done += static_cast<size_t>(got);
+  }
+  return done;
 }
+
+bool VictimMemory::read(uint64_t address, std::span<std::byte> into) { return read_some(address, into) == into.size(); }
 
 bool VictimMemory::write(uint64_t address, Bytes bytes) {
   return pwrite(fd_.get(), bytes.data(), bytes.size(), static_cast<off_t>(address)) ==

@@ -1,4 +1,4 @@
-// Memory of a process under our hands, also where the process itself may only read: /proc/PID/mem.
+// Memory of a live process, also where the process itself may only read: /proc/PID/mem.
 #pragma once
 
 #include <cstdint>
@@ -15,6 +15,8 @@ class VictimMemory final : public MemoryReader {
   static Result<VictimMemory> open(uint32_t pid);
 
   bool read(uint64_t address, std::span<std::byte> into) override;
+  // From the beginning of `into` as much as is there: bytes.
+  size_t read_some(uint64_t address, std::span<std::byte> into);
   bool write(uint64_t address, Bytes bytes);
   template <typename Value>
   bool read_value(uint64_t address, Value& value) {

@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <cstdlib>
 #include <functional>
+#include <utility>
 
 namespace culprit {
 
@@ -18,7 +19,10 @@ class Victim {
   explicit Victim(const std::function<int()>& body) {
     if (pipe(begin_) != 0 || pipe(done_) != 0) abort();
     pid_ = fork();
-    if (pid_ != 0) return;
+    if (pid_ != 0) {
+      close(std::exchange(done_[1], -1));  // so that its end is seen
+      return;
+    }
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     char byte = 0;
     if (read(begin_[0], &byte, 1) != 1) _exit(9);

@@ -1,4 +1,4 @@
-#include "capture/elf_copy.h"
+#include "target/elf_copy.h"
 
 #include <elf.h>
 #include <fcntl.h>
