@@ -17,6 +17,7 @@ import tempfile
 import attach_bars
 import big_unit
 import bpf_bars
+import core_bars
 import measure
 import ptrace_bars
 import record_bars
@@ -135,7 +136,8 @@ def symbols(bench):
 
 
 PARTS = {"loop": loop, "bpf": bpf_bars.bpf, "ptrace": ptrace_bars.ptrace, "attach": attach_bars.attach, "record": record_bars.record,
-         "untouched": untouched, "start_up": start_up, "size": size, "report": report, "symbols": symbols}
+         "untouched": untouched, "start_up": start_up, "size": size, "report": report, "symbols": symbols,
+         "cores": core_bars.cores}
 
 
 def machine():

@@ -99,8 +99,8 @@ class ModuleFinder {
     module.bias = *bias;
     for (const ElfSegment& load : module.segments) {
       uint64_t end = *bias + load.address + load.memory_size;
-      bool is_near = load.memory_size < UINT64_MAX / 4 && end > module.end && end < UINT64_MAX - page;
-      if (load.is_load() && is_near) module.end = (end + page - 1) / page * page;
+      bool is_near = load.memory_size < UINT64_MAX / 4 && end > module.end;
+      if (load.is_load() && is_near) module.end = end;
     }
   }
 

@@ -137,6 +137,31 @@ class CoresOfGcore : public ::testing::Test {
 
 TEST_F(CoresOfGcore, HaveTheStacksThatTheDebuggerSees) { expect_the_debuggers_stacks(make(), program("core_victim")); }
 
+TEST_F(CoresOfGcore, HaveTheStacksThatTheLiveProcessHas) {
+  auto live = open_live_process(static_cast<uint32_t>(victim_->pid()));
+  ASSERT_TRUE(live) << live.error().what;
+  Stacks before = testing::walk_all(**live);
+  auto core = open(make());
+  ASSERT_NE(core, nullptr);
+  Stacks after = testing::walk_all(*core);
+  EXPECT_EQ(before.size(), 8u);
+  auto threads = core->threads(ThreadWish::stacks);
+  for (const TargetThread& thread : *threads) {
+    auto& [tid, stack] = *before.find(thread.tid);
+    // One runs on: all but where it stands in its loop is the same.
+    if (!thread.blocked_in) stack.at(0) = after[tid].at(0);
+    EXPECT_EQ(stack, after[tid]) << "thread " << tid;
+  }
+  ASSERT_EQ((*live)->modules().size(), core->modules().size());
+  for (size_t i = 0; i < core->modules().size(); ++i) {
+    const TargetModule &one = (*live)->modules()[i], &other = core->modules()[i];
+    EXPECT_EQ(one.module, other.module);
+    EXPECT_EQ(one.start, other.start) << one.module.path;
+    EXPECT_EQ(one.end, other.end) << one.module.path;
+    EXPECT_EQ(one.bias, other.bias) << one.module.path;
+  }
+}
+
 TEST_F(CoresOfGcore, OfAHealthyProcessTellOfNoSignal) {
   auto target = open(make());
   ASSERT_NE(target, nullptr);
