@@ -42,7 +42,7 @@ THIRD_PARTY = {
     "xxhash.h": ["src/trace/", "tests/trace/", "tests/support/"],
     "httplib.h": ["src/shell/exporter.cc"],
     "editline/": ["src/shell/line_reader.cc"],
-    "capstone/": ["src/arch/", "tests/capture/"],
+    "capstone/": ["src/arch/", "src/target/moved_instruction.cc", "tests/capture/"],
     "bpf/": ["src/capture/bpf_program.cc", "src/bpf/"],
     "tl/": ["src/base/"],
     "fmt/": ["src/", "tests/", "fuzz/", "bench/"],

@@ -18,6 +18,7 @@ class VictimMemory final : public MemoryReader {
   // From the beginning of `into` as much as is there: bytes.
   size_t read_some(uint64_t address, std::span<std::byte> into);
   bool write(uint64_t address, Bytes bytes);
+  int descriptor() const { return fd_.get(); }
   template <typename Value>
   bool read_value(uint64_t address, Value& value) {
     return read(address, std::as_writable_bytes(std::span(&value, 1)));
