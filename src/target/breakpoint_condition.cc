@@ -15,16 +15,33 @@ constexpr uint64_t whole = ~uint64_t{0};
 struct RegisterNames {
   std::string_view names[4];  // 64, 32, 16, 8 bits; empty: there is none
 };
-constexpr RegisterNames register_names[] = {
-    {{"r15", "r15d", "r15w", "r15b"}}, {{"r14", "r14d", "r14w", "r14b"}}, {{"r13", "r13d", "r13w", "r13b"}},
-    {{"r12", "r12d", "r12w", "r12b"}}, {{"rbp", "ebp", "bp", "bpl"}},     {{"rbx", "ebx", "bx", "bl"}},
-    {{"r11", "r11d", "r11w", "r11b"}}, {{"r10", "r10d", "r10w", "r10b"}}, {{"r9", "r9d", "r9w", "r9b"}},
-    {{"r8", "r8d", "r8w", "r8b"}},     {{"rax", "eax", "ax", "al"}},      {{"rcx", "ecx", "cx", "cl"}},
-    {{"rdx", "edx", "dx", "dl"}},      {{"rsi", "esi", "si", "sil"}},     {{"rdi", "edi", "di", "dil"}},
-    {{"orig_rax", "", "", ""}},        {{"rip", "eip", "ip", ""}},        {{"cs", "", "", ""}},
-    {{"eflags", "efl", "", ""}},       {{"rsp", "esp", "sp", "spl"}},     {{"ss", "", "", ""}},
-    {{"fs_base", "", "", ""}},         {{"gs_base", "", "", ""}},         {{"ds", "", "", ""}},
-    {{"es", "", "", ""}},              {{"fs", "", "", ""}},              {{"gs", "", "", ""}}};
+constexpr RegisterNames register_names[] = {{{"r15", "r15d", "r15w", "r15b"}},
+                                            {{"r14", "r14d", "r14w", "r14b"}},
+                                            {{"r13", "r13d", "r13w", "r13b"}},
+                                            {{"r12", "r12d", "r12w", "r12b"}},
+                                            {{"rbp", "ebp", "bp", "bpl"}},
+                                            {{"rbx", "ebx", "bx", "bl"}},
+                                            {{"r11", "r11d", "r11w", "r11b"}},
+                                            {{"r10", "r10d", "r10w", "r10b"}},
+                                            {{"r9", "r9d", "r9w", "r9b"}},
+                                            {{"r8", "r8d", "r8w", "r8b"}},
+                                            {{"rax", "eax", "ax", "al"}},
+                                            {{"rcx", "ecx", "cx", "cl"}},
+                                            {{"rdx", "edx", "dx", "dl"}},
+                                            {{"rsi", "esi", "si", "sil"}},
+                                            {{"rdi", "edi", "di", "dil"}},
+                                            {{"orig_rax", "", "", ""}},
+                                            {{"rip", "eip", "ip", ""}},
+                                            {{"cs", "", "", ""}},
+                                            {{"eflags", "efl", "", ""}},
+                                            {{"rsp", "esp", "sp", "spl"}},
+                                            {{"ss", "", "", ""}},
+                                            {{"fs_base", "", "", ""}},
+                                            {{"gs_base", "", "", ""}},
+                                            {{"ds", "", "", ""}},
+                                            {{"es", "", "", ""}},
+                                            {{"fs", "", "", ""}},
+                                            {{"gs", "", "", ""}}};
 constexpr uint64_t part_masks[] = {whole, 0xffffffff, 0xffff, 0xff};
 constexpr size_t register_count = sizeof(Registers) / sizeof(uint64_t);
 static_assert(std::size(register_names) == register_count);
@@ -44,14 +61,18 @@ class Machine {
   // False: the program makes no sense.
   bool work_off(const ConditionOp& op) {
     switch (op.step) {
-      case ConditionStep::constant: return push(op.value);
-      case ConditionStep::reg: return op.reg < register_count && push(words_[op.reg] >> (op.shift & 63) & op.value);
+      case ConditionStep::constant:
+        return push(op.value);
+      case ConditionStep::reg:
+        return op.reg < register_count && push(words_[op.reg] >> (op.shift & 63) & op.value);
       case ConditionStep::memory:
       case ConditionStep::negate:
       case ConditionStep::complement:
       case ConditionStep::logical_not:
-      case ConditionStep::sign_extend: return unary(op);
-      default: return binary(op.step);
+      case ConditionStep::sign_extend:
+        return unary(op);
+      default:
+        return binary(op.step);
     }
   }
 
@@ -76,10 +97,18 @@ class Machine {
     Value& top = stack_[depth_ - 1];
     if (!top) return true;
     switch (op.step) {
-      case ConditionStep::memory: top = read(*top, op.value); break;
-      case ConditionStep::negate: top = 0 - *top; break;
-      case ConditionStep::complement: top = ~*top; break;
-      case ConditionStep::logical_not: top = *top == 0 ? 1 : 0; break;
+      case ConditionStep::memory:
+        top = read(*top, op.value);
+        break;
+      case ConditionStep::negate:
+        top = 0 - *top;
+        break;
+      case ConditionStep::complement:
+        top = ~*top;
+        break;
+      case ConditionStep::logical_not:
+        top = *top == 0 ? 1 : 0;
+        break;
       default: {
         if (op.value == 0 || op.value > 8) return false;
         auto shift = static_cast<unsigned>(64 - 8 * op.value);
@@ -91,23 +120,40 @@ class Machine {
 
   static Value combined(ConditionStep step, uint64_t left, uint64_t right) {
     switch (step) {
-      case ConditionStep::add: return left + right;
-      case ConditionStep::subtract: return left - right;
-      case ConditionStep::multiply: return left * right;
-      case ConditionStep::divide: return right == 0 ? Value() : Value(left / right);
-      case ConditionStep::modulo: return right == 0 ? Value() : Value(left % right);
-      case ConditionStep::bit_and: return left & right;
-      case ConditionStep::bit_or: return left | right;
-      case ConditionStep::bit_xor: return left ^ right;
-      case ConditionStep::shift_left: return right > 63 ? 0 : left << right;
-      case ConditionStep::shift_right: return right > 63 ? 0 : left >> right;
-      case ConditionStep::equal: return left == right ? 1 : 0;
-      case ConditionStep::not_equal: return left != right ? 1 : 0;
-      case ConditionStep::less: return left < right ? 1 : 0;
-      case ConditionStep::less_or_equal: return left <= right ? 1 : 0;
-      case ConditionStep::greater: return left > right ? 1 : 0;
-      case ConditionStep::greater_or_equal: return left >= right ? 1 : 0;
-      default: return {};
+      case ConditionStep::add:
+        return left + right;
+      case ConditionStep::subtract:
+        return left - right;
+      case ConditionStep::multiply:
+        return left * right;
+      case ConditionStep::divide:
+        return right == 0 ? Value() : Value(left / right);
+      case ConditionStep::modulo:
+        return right == 0 ? Value() : Value(left % right);
+      case ConditionStep::bit_and:
+        return left & right;
+      case ConditionStep::bit_or:
+        return left | right;
+      case ConditionStep::bit_xor:
+        return left ^ right;
+      case ConditionStep::shift_left:
+        return right > 63 ? 0 : left << right;
+      case ConditionStep::shift_right:
+        return right > 63 ? 0 : left >> right;
+      case ConditionStep::equal:
+        return left == right ? 1 : 0;
+      case ConditionStep::not_equal:
+        return left != right ? 1 : 0;
+      case ConditionStep::less:
+        return left < right ? 1 : 0;
+      case ConditionStep::less_or_equal:
+        return left <= right ? 1 : 0;
+      case ConditionStep::greater:
+        return left > right ? 1 : 0;
+      case ConditionStep::greater_or_equal:
+        return left >= right ? 1 : 0;
+      default:
+        return {};
     }
   }
 

@@ -11,18 +11,18 @@
 namespace culprit {
 
 enum class ConditionStep : uint8_t {
-  constant,       // puts `value` on the stack
-  reg,            // puts the register with that index in Registers on the stack, of which `value` holds mask and shift:
-                  // see register_part()
-  memory,         // takes an address, puts the `value` bytes there (1, 2, 4 or 8)
-  negate,         // these take one value: -x
-  complement,     // ~x
-  logical_not,    // !x
-  sign_extend,    // of the lowest `value` bytes
-  add,            // and these two, the upper one right of the sign; unsigned, as WinDbg reckons
+  constant,     // puts `value` on the stack
+  reg,          // puts the register with that index in Registers on the stack, of which `value` holds mask and shift:
+                // see register_part()
+  memory,       // takes an address, puts the `value` bytes there (1, 2, 4 or 8)
+  negate,       // these take one value: -x
+  complement,   // ~x
+  logical_not,  // !x
+  sign_extend,  // of the lowest `value` bytes
+  add,          // and these two, the upper one right of the sign; unsigned, as WinDbg reckons
   subtract,
   multiply,
-  divide,         // by 0: not known
+  divide,  // by 0: not known
   modulo,
   bit_and,
   bit_or,
@@ -41,9 +41,9 @@ enum class ConditionStep : uint8_t {
 
 struct ConditionOp {
   ConditionStep step = ConditionStep::constant;
-  uint8_t reg = 0;        // index into Registers, as an array of 64-bit words
-  uint8_t shift = 0;      // of a register's part: ah is rax >> 8 & 0xff
-  uint64_t value = 0;     // a constant, a count of bytes, or the mask of a register's part
+  uint8_t reg = 0;     // index into Registers, as an array of 64-bit words
+  uint8_t shift = 0;   // of a register's part: ah is rax >> 8 & 0xff
+  uint64_t value = 0;  // a constant, a count of bytes, or the mask of a register's part
 
   bool operator==(const ConditionOp&) const = default;
 };

@@ -108,8 +108,8 @@ std::vector<BreakpointState> BreakpointTable::states() const {
   std::vector<BreakpointState> states;
   for (const auto& [id, breakpoint] : breakpoints_) {
     if (breakpoint.request.is_hidden == 0)
-      states.push_back({id, breakpoint.is_enabled ? 1u : 0u, breakpoint.request.address, breakpoint.hits,
-                        breakpoint.matches});
+      states.push_back(
+          {id, breakpoint.is_enabled ? 1u : 0u, breakpoint.request.address, breakpoint.hits, breakpoint.matches});
   }
   return states;
 }

@@ -50,9 +50,12 @@ DebugEngine::DebugEngine(uint32_t pid, VictimMemory memory, Fd socket)
       socket_(std::move(socket)),
       signals_(make_signal_fd()),
       table_(pid, std::move(memory)),
-      threads_(pid, table_, [this](uint32_t child) {
-        if (auto copied = VictimMemory::open(child)) table_.restore_all(*copied);
-      }) {
+      threads_(
+          pid, table_,
+          [this](uint32_t child) {
+            if (auto copied = VictimMemory::open(child)) table_.restore_all(*copied);
+          },
+          [this](const HeldThread& thread) { return is_signal_shown(thread); }) {
   prctl(PR_SET_TIMERSLACK, 1);
   for (int signal : signals_stopped_at) stops_at_[static_cast<size_t>(signal)] = true;
 }
@@ -93,13 +96,10 @@ void DebugEngine::wait_for_news() {
 void DebugEngine::look_at_threads() {
   constexpr int most = 1000;
   for (int i = 0; i < most; i++) {
-    int status = 0;
-    pid_t changed = waitpid(-1, &status, __WALL | WNOHANG);
-    if (changed <= 0) break;
-    HeldThread* thread = threads_.note(static_cast<uint32_t>(changed), status);
+    auto news = threads_.next_news();
+    if (!news) break;
     if (is_going_ && threads_.is_over()) return finish(stop_of_end());
-    if (thread == nullptr) continue;
-    if (is_going_) deal_with(*thread);
+    if (is_going_ && news->thread != nullptr) deal_with(*news->thread);
     if (i == most - 1) raise(SIGCHLD);
   }
 }
@@ -107,8 +107,9 @@ void DebugEngine::look_at_threads() {
 void DebugEngine::deal_with(HeldThread& thread) {
   if (thread.stopped_by == StoppedBy::breakpoint) {
     follower_.stopped(thread.tid, monotonic_now());
-    if (monotonic_now() >= next_handler_check_) {
-      watch_over_handler();
+    if (monotonic_now() >= next_handler_check_ && is_handler_gone()) {
+      stop_everything();
+      if (uint32_t helper = threads_.helper()) table_.net()->renew_handler(helper);
       return run_all_and_tell();
     }
   } else if (table_.net() != nullptr) {
@@ -140,10 +141,16 @@ std::optional<DebugStop> DebugEngine::breakpoint_met(HeldThread& thread) {
                    .is_unknown = verdict->is_unknown ? 1u : 0u};
 }
 
+bool DebugEngine::is_signal_shown(const HeldThread& thread) const {
+  auto signal = static_cast<size_t>(thread.signal);
+  return thread.process == pid_ && signal < stops_at_.size() && stops_at_[signal];
+}
+
 std::optional<DebugStop> DebugEngine::what_happened(HeldThread& thread) {
   thread.is_news = false;
   switch (thread.stopped_by) {
-    case StoppedBy::breakpoint: return breakpoint_met(thread);
+    case StoppedBy::breakpoint:
+      return breakpoint_met(thread);
     case StoppedBy::single_step: {
       if (thread.tid != stepping_thread_) return {};
       // A breakpoint that a step arrives at has been met.
@@ -153,17 +160,16 @@ std::optional<DebugStop> DebugEngine::what_happened(HeldThread& thread) {
     case StoppedBy::exec:
       table_.forget_all();
       return DebugStop{.kind = DebugStopKind::executed, .tid = thread.tid};
-    case StoppedBy::signal: {
-      auto signal = static_cast<size_t>(thread.signal);
-      if (thread.process != pid_ || signal >= stops_at_.size() || !stops_at_[signal]) return {};
+    case StoppedBy::signal:
+      if (!is_signal_shown(thread)) return {};
       return DebugStop{.kind = DebugStopKind::signal,
                        .tid = thread.tid,
                        .signal = thread.signal,
                        .signal_code = thread.signal_code,
                        .sender = thread.sender,
                        .fault_address = thread.fault_address};
-    }
-    default: return {};
+    default:
+      return {};
   }
 }
 
@@ -178,7 +184,7 @@ bool DebugEngine::get_past(uint32_t tid) {
   return true;
 }
 
-// All stand. Nothing: they run.
+// All stand still. Nothing: now they run.
 std::optional<DebugStop> DebugEngine::run_all() {
   std::vector<uint32_t> tids;
   for (auto& [tid, thread] : threads_.all()) tids.push_back(tid);
@@ -243,12 +249,10 @@ void DebugEngine::finish(DebugStop stop) {
 }
 
 // The kernel takes a handler away when a thread that blocks its signal meets an int3; and the program may.
-void DebugEngine::watch_over_handler() {
+bool DebugEngine::is_handler_gone() {
   constexpr Time interval = 200'000'000;
   next_handler_check_ = monotonic_now() + interval;
-  if (table_.net() == nullptr || catches_trap(pid_)) return;
-  stop_everything();
-  if (uint32_t helper = threads_.helper()) table_.net()->renew_handler(helper);
+  return table_.net() != nullptr && !catches_trap(pid_);
 }
 
 void DebugEngine::begin_step(uint32_t tid) {
@@ -324,9 +328,7 @@ void DebugEngine::answer_request(const DebugRequest& request) {
 Result<void> DebugEngine::answer(const DebugRequest& request, DebugReply& reply) {
   HeldThread* thread = threads_.find(request.tid);
   auto no_thread = [&] { return fail(ErrorKind::gone, fmt::format("there is no thread {}", request.tid)); };
-  auto no_breakpoint = [&] {
-    return fail(ErrorKind::not_found, fmt::format("there is no breakpoint {}", request.id));
-  };
+  auto no_breakpoint = [&] { return fail(ErrorKind::not_found, fmt::format("there is no breakpoint {}", request.id)); };
   switch (request.ask) {
     case DebugAsk::go: {
       is_going_ = true;
@@ -340,7 +342,8 @@ Result<void> DebugEngine::answer(const DebugRequest& request, DebugReply& reply)
       if (thread == nullptr || !thread->is_stopped()) return no_thread();
       begin_step(request.tid);
       return {};
-    case DebugAsk::set_breakpoint: return set_breakpoint(request, reply);
+    case DebugAsk::set_breakpoint:
+      return set_breakpoint(request, reply);
     case DebugAsk::remove_breakpoint:
       if (!table_.remove(static_cast<uint32_t>(request.id))) return no_breakpoint();
       return {};
@@ -348,8 +351,12 @@ Result<void> DebugEngine::answer(const DebugRequest& request, DebugReply& reply)
       if (!table_.enable(static_cast<uint32_t>(request.id), request.value != 0, threads_.helper()))
         return no_breakpoint();
       return {};
-    case DebugAsk::breakpoints: reply.breakpoints = table_.states(); return {};
-    case DebugAsk::threads: list_threads(request.tid, reply); return {};
+    case DebugAsk::breakpoints:
+      reply.breakpoints = table_.states();
+      return {};
+    case DebugAsk::threads:
+      list_threads(request.tid, reply);
+      return {};
     case DebugAsk::write_registers:
       if (thread == nullptr || !thread->is_stopped()) return no_thread();
       thread->registers = request.registers;
@@ -363,8 +370,11 @@ Result<void> DebugEngine::answer(const DebugRequest& request, DebugReply& reply)
       if (request.id == 0 || request.id >= stops_at_.size()) return fail(ErrorKind::usage, "there is no such signal");
       stops_at_[request.id] = request.value != 0;
       return {};
-    case DebugAsk::detach: is_done_ = true; return {};
-    case DebugAsk::break_in: break;
+    case DebugAsk::detach:
+      is_done_ = true;
+      return {};
+    case DebugAsk::break_in:
+      break;
   }
   return {};
 }

@@ -18,7 +18,8 @@ class DebugEngine {
  public:
   DebugEngine(uint32_t pid, VictimMemory memory, Fd socket);
 
-  // Seizes the process and stops it; the answer goes to the socket. Then works until the target or the other end is gone.
+  // Seizes the process and stops it; the answer goes to the socket. Then works until the target or the other end is
+  // gone.
   void work();
 
  private:
@@ -32,6 +33,7 @@ class DebugEngine {
 
   // Of a thread that runs again after a stop nobody has to know of.
   void deal_with(HeldThread& thread);
+  bool is_signal_shown(const HeldThread& thread) const;
   std::optional<DebugStop> what_happened(HeldThread& thread);
   std::optional<DebugStop> breakpoint_met(HeldThread& thread);
   std::optional<DebugStop> run_all();
@@ -41,7 +43,7 @@ class DebugEngine {
   void begin_step(uint32_t tid);
   void finish(DebugStop stop);
   bool stop_everything();
-  void watch_over_handler();
+  bool is_handler_gone();
   void detach();
 
   uint32_t pid_;
@@ -52,7 +54,7 @@ class DebugEngine {
   std::array<bool, 65> stops_at_{};  // by signal
   bool is_going_ = false;            // the other end waits for the target to stop
   bool is_done_ = false, is_executed_ = false;
-  uint32_t event_thread_ = 0;        // of the last stop
+  uint32_t event_thread_ = 0;  // of the last stop
   uint32_t stepping_thread_ = 0;
   Time next_handler_check_ = 0;
 };

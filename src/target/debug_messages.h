@@ -32,8 +32,8 @@ struct DebugStop {
   uint32_t breakpoint = 0;
   uint32_t is_unknown = 0;  // 1: the breakpoint's condition could not be worked out
   int32_t signal = 0;
-  int32_t signal_code = 0;     // si_code
-  uint32_t sender = 0;         // pid, of a signal that somebody sent
+  int32_t signal_code = 0;  // si_code
+  uint32_t sender = 0;      // pid, of a signal that somebody sent
   int32_t status = 0;
   uint64_t fault_address = 0;  // of SIGSEGV and the like
 };
@@ -64,16 +64,16 @@ struct DebuggedThread {
 };
 
 enum class DebugAsk : uint32_t {
-  go,               // answered when the target stops
-  step,             // one instruction of `tid`, the others stand; answered when it is done
-  break_in,         // not answered: the answer to go or step comes early
-  set_breakpoint,   // answered with its id
+  go,              // answered when the target stops
+  step,            // one instruction of `tid`, the others stand; answered when it is done
+  break_in,        // not answered: the answer to go or step comes early
+  set_breakpoint,  // answered with its id
   remove_breakpoint,
   enable_breakpoint,  // `value`: 1 or 0
   breakpoints,
   threads,  // those after `tid`, some at a time
   write_registers,
-  set_signal,  // of `tid`: `value` is delivered when it goes on; 0: nothing
+  set_signal,      // of `tid`: `value` is delivered when it goes on; 0: nothing
   stop_at_signal,  // `value`: 1 or 0, of signal `id`
   detach,
 };

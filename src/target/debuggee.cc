@@ -55,8 +55,8 @@ Result<std::unique_ptr<Debuggee>> Debuggee::attach(uint32_t pid) {
     if (!*opened) return tl::unexpected<Error>(opened->error());
   }
   int ends[2];
-  auto paired = checked("make a pair of sockets",
-                        [&] { return socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends); });
+  auto paired =
+      checked("make a pair of sockets", [&] { return socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends); });
   if (!paired) return tl::unexpected<Error>(std::move(paired).error());
   Fd ours(ends[0]), theirs(ends[1]);
   pid_t engine = fork();
@@ -85,9 +85,10 @@ Debuggee::~Debuggee() {
 
 tl::unexpected<Error> Debuggee::engine_is_gone() {
   is_over_ = true;
-  return fail(ErrorKind::gone, fmt::format("culprit's engine (process {}) was ended from outside; breakpoints have been "
-                                           "taken out of process {}, which runs on",
-                                           engine_, pid_));
+  return fail(ErrorKind::gone,
+              fmt::format("culprit's engine (process {}) was ended from outside; breakpoints have been "
+                          "taken out of process {}, which runs on",
+                          engine_, pid_));
 }
 
 Result<DebugReply> Debuggee::reply() {
@@ -125,7 +126,9 @@ Result<DebugStop> Debuggee::run(const DebugRequest& request, const RunBound& bou
   switch (answered->stop.kind) {
     case DebugStopKind::exited:
     case DebugStopKind::killed:
-    case DebugStopKind::lost: is_over_ = true; break;
+    case DebugStopKind::lost:
+      is_over_ = true;
+      break;
     case DebugStopKind::executed: {
       originals_.clear();
       auto memory = VictimMemory::open(pid_), guarded = VictimMemory::open(pid_);
@@ -133,7 +136,8 @@ Result<DebugStop> Debuggee::run(const DebugRequest& request, const RunBound& bou
       if (guarded) guard_->forget_all(std::move(*guarded));
       break;
     }
-    default: break;
+    default:
+      break;
   }
   return answered->stop;
 }

@@ -14,6 +14,7 @@
 #include <cerrno>
 #include <cstddef>
 #include <cstring>
+#include <utility>
 
 #include "base/syscall.h"
 #include "format/procfs.h"
@@ -23,7 +24,7 @@
 namespace culprit {
 namespace {
 
-constexpr int event_stop = 128;  // PTRACE_EVENT_STOP
+constexpr int event_stop = 128;                           // PTRACE_EVENT_STOP
 constexpr int trap_from_kernel = 0x80, trap_of_step = 2;  // SI_KERNEL (int3), TRAP_TRACE
 constexpr uint64_t no_system_call = ~uint64_t{0};
 constexpr unsigned long options = PTRACE_O_TRACECLONE | PTRACE_O_TRACEFORK | PTRACE_O_TRACEVFORK |
@@ -78,8 +79,8 @@ HeldThread* HeldThreads::find(uint32_t tid) {
 uint32_t HeldThreads::helper() const {
   uint32_t best = 0;
   for (const auto& [tid, thread] : threads_) {
-    bool can = thread.is_stopped() && thread.process == pid_ && thread.signal == 0 && !thread.is_stepping && !thread.is_within_call &&
-               thread.stopped_by != StoppedBy::job_control;
+    bool can = thread.is_stopped() && thread.process == pid_ && thread.signal == 0 && !thread.is_stepping &&
+               !thread.is_within_call && thread.stopped_by != StoppedBy::job_control;
     if (can && (best == 0 || tid == pid_)) best = tid;
   }
   return best;
@@ -131,11 +132,29 @@ HeldThread* HeldThreads::adopt(uint32_t tid) {
   return &thread;
 }
 
-HeldThread* HeldThreads::note(uint32_t tid, int wait_status) {
-  if (!WIFSTOPPED(wait_status)) {
-    note_end(tid, wait_status);
-    return nullptr;
+std::optional<HeldThreads::News> HeldThreads::next_news() {
+  if (HeldThread* last = find(std::exchange(unsettled_, 0)); last != nullptr && last->is_stopped()) settle(*last);
+  siginfo_t info{};
+  if (waitid(P_ALL, 0, &info, WEXITED | WSTOPPED | WNOHANG | WNOWAIT | __WALL) != 0 || info.si_pid == 0) return {};
+  auto tid = static_cast<uint32_t>(info.si_pid);
+  if (info.si_code == CLD_TRAPPED || info.si_code == CLD_STOPPED) {
+    unsettled_ = tid;
+    return News{note(tid, info.si_status & 0xff, info.si_status >> 8)};
   }
+  int status = 0;
+  if (waitpid(info.si_pid, &status, __WALL | WNOHANG) == info.si_pid && !WIFSTOPPED(status)) note_end(tid, status);
+  return News{};
+}
+
+// It stays stopped: as it would go on without us.
+void HeldThreads::settle(HeldThread& thread) {
+  if (thread.stopped_by == StoppedBy::breakpoint) write_registers(thread, false, 0);
+  int status = 0;
+  waitpid(static_cast<pid_t>(thread.tid), &status, __WALL | WNOHANG);
+  if (WIFEXITED(status) || WIFSIGNALED(status)) note_end(thread.tid, status);
+}
+
+HeldThread* HeldThreads::note(uint32_t tid, int signal, int event) {
   HeldThread* thread = find(tid);
   if (thread == nullptr) thread = adopt(tid);
   if (thread == nullptr) return nullptr;
@@ -145,7 +164,6 @@ HeldThread* HeldThreads::note(uint32_t tid, int wait_status) {
   thread->waits_for_child = thread->is_within_call = false;
   thread->has_new_registers = false;
   thread->stopped_by = StoppedBy::interrupt;
-  int signal = WSTOPSIG(wait_status), event = wait_status >> 16;
   if (event == 0 && signal == SIGTRAP) {
     note_trap(*thread);
   } else {
@@ -242,10 +260,8 @@ void HeldThreads::note_exec(HeldThread& thread) {
 HeldThread* HeldThreads::wait_for_any(Time deadline, bool& is_late) {
   is_late = false;
   for (Time begin = monotonic_now(), now = begin; now < deadline; now = monotonic_now()) {
-    int status = 0;
-    pid_t changed = waitpid(-1, &status, __WALL | WNOHANG);
-    if (changed > 0) return note(static_cast<uint32_t>(changed), status);
-    if (changed < 0 && errno == ECHILD) break;
+    if (auto news = next_news()) return news->thread;
+    if (threads_.empty()) break;
     timespec pause{0, now - begin < 2'000'000 ? 20'000 : 200'000};
     nanosleep(&pause, nullptr);
   }
@@ -256,10 +272,11 @@ HeldThread* HeldThreads::wait_for_any(Time deadline, bool& is_late) {
 bool HeldThreads::stop_all(Time patience) {
   auto runs = [](const auto& entry) { return !entry.second.is_stopped() && !entry.second.waits_for_child; };
   // In the middle of a call that makes something, a thread is not fit for what may be done with it; nor is one that has
-  // met a breakpoint and was interrupted before it could say so.
+  // met a breakpoint and was interrupted before it could say so. A signal that nobody wants to see is delivered.
   auto leave_call = [&](HeldThread& thread) {
     bool is_at_trap = thread.stopped_by == StoppedBy::interrupt && has_pending_trap(thread.tid);
-    if (thread.is_news || (!thread.is_within_call && !is_at_trap)) return;
+    bool is_passed_on = thread.stopped_by == StoppedBy::signal && !is_shown_(thread);
+    if ((thread.is_news && !is_passed_on) || (!thread.is_within_call && !is_at_trap && !is_passed_on)) return;
     run_on(thread);
     if (is_at_trap) return;
     ptrace(PTRACE_INTERRUPT, thread.tid, nullptr, nullptr);

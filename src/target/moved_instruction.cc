@@ -13,9 +13,9 @@ namespace {
 
 struct Decoded {
   size_t length = 0;
-  uint8_t rex = 0;      // 0: none
+  uint8_t rex = 0;  // 0: none
   size_t opcode_at = 0;
-  uint8_t opcode = 0;     // of one byte, or the second of two
+  uint8_t opcode = 0;  // of one byte, or the second of two
   bool is_two_byte = false;
   uint8_t modrm = 0;
   size_t displacement_at = 0, displacement_size = 0;
@@ -42,8 +42,7 @@ void find_opcode(Decoded& decoded, Bytes code) {
   auto byte = [&](size_t at) { return at < decoded.length ? static_cast<uint8_t>(code[at]) : uint8_t{0}; };
   size_t at = 0;
   bool has_repeat = false;
-  for (; at < decoded.length && is_legacy_prefix(byte(at)); at++)
-    has_repeat |= byte(at) == 0xf2 || byte(at) == 0xf3;
+  for (; at < decoded.length && is_legacy_prefix(byte(at)); at++) has_repeat |= byte(at) == 0xf2 || byte(at) == 0xf3;
   if ((byte(at) & 0xf0) == 0x40) decoded.rex = byte(at++);
   constexpr uint8_t other_encodings[] = {0xc4, 0xc5, 0x62, 0x8f};  // VEX, EVEX, XOP (and pop, which is moved as it is)
   decoded.is_plain = std::ranges::count(other_encodings, byte(at)) == 0;
@@ -146,8 +145,8 @@ class Assembly {
 constexpr uint8_t far_jump_size = 14;
 
 tl::unexpected<Error> cannot_move(uint64_t address) {
-  return fail(ErrorKind::unsupported,
-              fmt::format("the instruction at {:#x} cannot be executed anywhere else", address), address);
+  return fail(ErrorKind::unsupported, fmt::format("the instruction at {:#x} cannot be executed anywhere else", address),
+              address);
 }
 
 // The instruction's bytes as they must be `at` that address: what is told relative to it is told anew.
@@ -222,8 +221,11 @@ Result<MovedInstruction> move_instruction(Bytes code, uint64_t address, uint64_t
   Assembly into(moved);
   Result<void> added;
   switch (Flow flow = flow_of(*decoded)) {
-    case Flow::unmovable: return cannot_move(address);
-    case Flow::jump: into.jump_to(decoded->target); break;
+    case Flow::unmovable:
+      return cannot_move(address);
+    case Flow::jump:
+      into.jump_to(decoded->target);
+      break;
     case Flow::call:
       into.push_word_behind(far_jump_size);
       into.place(address, 8);
@@ -234,8 +236,12 @@ Result<MovedInstruction> move_instruction(Bytes code, uint64_t address, uint64_t
       added = add_indirect_call(into, *decoded, code, address, slot);
       break;
     case Flow::branch:
-    case Flow::short_branch: add_branch(into, *decoded, code, address, flow == Flow::short_branch); break;
-    case Flow::none: added = add_plain(into, *decoded, code, address, slot); break;
+    case Flow::short_branch:
+      add_branch(into, *decoded, code, address, flow == Flow::short_branch);
+      break;
+    case Flow::none:
+      added = add_plain(into, *decoded, code, address, slot);
+      break;
   }
   if (!added) return tl::unexpected<Error>(std::move(added).error());
   return moved;

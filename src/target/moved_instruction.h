@@ -38,8 +38,8 @@ Result<InstructionKind> instruction_kind(Bytes code, uint64_t address);
 
 // What the instruction at `address` needs: true if the code must lie within 2 GB of it. Errors: unsupported.
 Result<bool> must_stay_near(Bytes code, uint64_t address);
-// `code`: at least the bytes of the instruction at `address`; `slot`: where the moved code will lie. Errors: unsupported
-// (nothing that can be moved, or no instruction).
+// `code`: at least the bytes of the instruction at `address`; `slot`: where the moved code will lie. Errors:
+// unsupported (nothing that can be moved, or no instruction).
 Result<MovedInstruction> move_instruction(Bytes code, uint64_t address, uint64_t slot);
 
 }  // namespace culprit

@@ -19,8 +19,8 @@ struct CallEntries {
 // Searched for in all that is executable; nothing: there is no such code.
 std::optional<CallEntries> find_call_entries(std::span<const MapsEntry> maps, MemoryReader& memory);
 
-// The thread must be stopped, traced by the calling thread, have no signal about to be delivered, and is again stopped as
-// it was afterwards. -errno when the call fails. Errors: gone, limit (its stack has no room).
+// The thread must be stopped, traced by the calling thread, have no signal about to be delivered, and is again stopped
+// as it was afterwards. -errno when the call fails. Errors: gone, limit (its stack has no room).
 Result<int64_t> call_in_thread(uint32_t tid, VictimMemory& memory, const CallEntries& entries, uint64_t number,
                                const std::array<uint64_t, 6>& arguments);
 

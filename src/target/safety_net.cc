@@ -91,8 +91,8 @@ uint64_t SafetyNet::header() const { return start_ + size_of_code(); }
 
 Result<SafetyNet> SafetyNet::spread(uint32_t pid, uint32_t tid, VictimMemory& memory) {
   if (seccomp_mode(pid) != 0)
-    return fail(ErrorKind::unsupported, fmt::format("process {} has a seccomp filter, which may kill it for our calls",
-                                                    pid));
+    return fail(ErrorKind::unsupported,
+                fmt::format("process {} has a seccomp filter, which may kill it for our calls", pid));
   auto entries = find_call_entries(maps_of(pid), memory);
   if (!entries)
     return fail(ErrorKind::unsupported, fmt::format("process {} has no code of the kind that calls the system", pid));
@@ -108,8 +108,8 @@ Result<void> SafetyNet::map_main(uint32_t tid) {
   if (*mapped < 0) return fail(ErrorKind::limit, fmt::format("process {} has no memory left", pid_));
   start_ = static_cast<uint64_t>(*mapped);
   areas_.push_back({start_ + table_size, 0});
-  bool is_written = memory_->write(start_, {culprit_safety_net_begin, size_of_code()}) &&
-                    memory_->write_value(header(), Header{});
+  bool is_written =
+      memory_->write(start_, {culprit_safety_net_begin, size_of_code()}) && memory_->write_value(header(), Header{});
   if (!is_written) return fail(ErrorKind::gone, fmt::format("process {} ended meanwhile", pid_));
   scratch_ = start_ + main_size - page;
   auto writable = call(tid, SYS_mprotect, {scratch_, page, PROT_READ | PROT_WRITE});
@@ -168,8 +168,7 @@ void SafetyNet::take_out(uint32_t tid, bool is_unused) {
 Result<void> SafetyNet::map_near(uint64_t address, uint32_t tid) {
   uint64_t wanted = gap_near(maps_of(pid_), address);
   if (wanted != 0) {
-    auto mapped =
-        call(tid, SYS_mmap, {wanted, area_size, read_execute, anonymous | fixed_or_not_at_all, no_file, 0});
+    auto mapped = call(tid, SYS_mmap, {wanted, area_size, read_execute, anonymous | fixed_or_not_at_all, no_file, 0});
     if (!mapped) return tl::unexpected<Error>(std::move(mapped).error());
     if (*mapped > 0) {
       areas_.push_back({static_cast<uint64_t>(*mapped), 0});
@@ -212,10 +211,10 @@ Result<uint64_t> SafetyNet::add(uint64_t address, Bytes code, uint32_t tid) {
   std::optional<size_t> entry;
   if (known != moved_.end()) entry = known->second.entry;  // other code lies there now
   auto must_be_near = must_stay_near(code, address);
-  Result<uint64_t> slot = must_be_near ? free_slot(address, *must_be_near, tid)
-                                       : tl::unexpected<Error>(std::move(must_be_near).error());
-  Result<MovedInstruction> moved = slot ? move_instruction(code, address, *slot)
-                                        : tl::unexpected<Error>(std::move(slot).error());
+  Result<uint64_t> slot =
+      must_be_near ? free_slot(address, *must_be_near, tid) : tl::unexpected<Error>(std::move(must_be_near).error());
+  Result<MovedInstruction> moved =
+      slot ? move_instruction(code, address, *slot) : tl::unexpected<Error>(std::move(slot).error());
   if (moved && !memory_->write(*slot, moved->code))
     moved = fail(ErrorKind::gone, fmt::format("process {} ended meanwhile", pid_));
   auto written = write_entry(entry, address, moved ? *slot : 0, code[0]);

@@ -1,9 +1,11 @@
 // What keeps a process alive that is left with breakpoints in it because culprit was killed: a few pages of ours inside
 // the process. They hold
 //
-//  * for each breakpoint the instruction that is under it, to be executed there (moved_instruction.h): that is also how a
+//  * for each breakpoint the instruction that is under it, to be executed there (moved_instruction.h): that is also how
+//  a
 //    thread gets past a breakpoint while culprit lives, without taking it out;
-//  * a handler of SIGTRAP. While culprit lives it is never called, as the tracer sees its signals first. Once culprit is
+//  * a handler of SIGTRAP. While culprit lives it is never called, as the tracer sees its signals first. Once culprit
+//  is
 //    gone, a thread that meets a breakpoint goes on by the moved instruction, and puts the program's own byte back.
 //
 // x86-64. All threads of the process must stand still, and be traced by the calling thread, for whatever changes it.
@@ -77,7 +79,7 @@ class SafetyNet {
   uint64_t start_ = 0;
   uint64_t scratch_ = 0;  // for what calls read and write
   size_t entry_count_ = 0;
-  std::vector<Area> areas_;         // of slots
+  std::vector<Area> areas_;          // of slots
   std::map<uint64_t, Moved> moved_;  // by the instruction's address
   std::map<uint64_t, uint64_t> by_slot_;
   Action original_action_;

@@ -29,15 +29,20 @@ culprit_safety_net_handler:
         je      .Lstepped
         cmpl    $SI_KERNEL, SI_CODE(%rsi)
         jne     .Lnot_ours
-        mov     UC_RIP(%rdx), %rax
-        dec     %rax
+        mov     UC_RIP(%rdx), %r10
+        lea     -1(%r10), %rax
         lea     culprit_safety_net_header(%rip), %r9
         lea     32(%r9), %r8
         mov     (%r9), %rcx
 .Lsearch:
         test    %rcx, %rcx
-        jz      .Lnot_ours
+        jz      .Lunknown
         cmp     (%r8), %rax
+        je      .Lfound
+        // Culprit was killed when it had told the thread where to go on, but not to do so.
+        cmp     8(%r8), %r10
+        je      .Lfound
+        cmp     (%r8), %r10
         je      .Lfound
         add     $ENTRY_SIZE, %r8
         dec     %rcx
@@ -49,7 +54,7 @@ culprit_safety_net_handler:
         mov     8(%r8), %rcx
         test    %rcx, %rcx
         jnz     .Lhas_slot
-        mov     %rax, %rcx
+        mov     (%r8), %rcx
 .Lhas_slot:
         mov     %rcx, UC_RIP(%rdx)
         testl   $1, 24(%r9)
@@ -81,6 +86,14 @@ culprit_safety_net_handler:
 .Lstepped:
         andq    $~TRAP_FLAG, UC_FLAGS(%rdx)
         ret
+
+        // Likewise, when it had given the thread other registers: no int3 has been executed here. (The byte before a page
+        // may not be there.)
+.Lunknown:
+        test    $0xfff, %r10d
+        jz      .Lnot_ours
+        cmpb    $INT3, (%rax)
+        jne     .Ldone
 
         // What the program itself wanted: 0 the default, 1 to ignore it, else a handler.
 .Lnot_ours:
