@@ -71,7 +71,7 @@ void BreakpointTable::take_out(const Breakpoint& breakpoint) {
   sites_.erase(site);
 }
 
-Result<uint32_t> BreakpointTable::set(const BreakpointRequest& request, const Condition& condition, uint32_t helper) {
+Result<uint32_t> BreakpointTable::set(const BreakpointRequest& request, const Expression& condition, uint32_t helper) {
   if (breakpoints_.size() >= most_breakpoints)
     return fail(ErrorKind::limit, fmt::format("there are {} breakpoints already", most_breakpoints));
   Breakpoint breakpoint{.id = next_id_, .request = request, .condition = condition};
@@ -119,11 +119,12 @@ BreakpointSite* BreakpointTable::site_at(uint64_t address) {
   return found == sites_.end() ? nullptr : &found->second;
 }
 
-std::optional<BreakpointTable::Verdict> BreakpointTable::verdict(Breakpoint& breakpoint, const Registers& registers) {
+std::optional<BreakpointTable::Verdict> BreakpointTable::verdict(Breakpoint& breakpoint, uint32_t tid,
+                                                                 const Registers& registers) {
   breakpoint.hits++;
   bool is_unknown = false;
   if (!breakpoint.condition.empty()) {
-    auto value = evaluate(breakpoint.condition, registers, memory_);
+    auto value = evaluate(breakpoint.condition, {&registers, &memory_, pid_, tid});
     is_unknown = !value;
     if (value && (*value != 0) != (breakpoint.request.stops_if != 0)) return {};
   }
@@ -138,7 +139,7 @@ std::optional<BreakpointTable::Verdict> BreakpointTable::hit(BreakpointSite& sit
   for (uint32_t id : site.breakpoints) {
     Breakpoint& breakpoint = breakpoints_.at(id);
     if (breakpoint.request.tid != 0 && breakpoint.request.tid != tid) continue;
-    auto found = verdict(breakpoint, registers);
+    auto found = verdict(breakpoint, tid, registers);
     if (!found) continue;
     // A breakpoint that somebody set is worth more words than the end of a step.
     if (!stops || is_of_step) stops = found, is_of_step = breakpoint.request.is_hidden != 0;

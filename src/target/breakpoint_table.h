@@ -28,7 +28,7 @@ class BreakpointTable {
 
   // All threads stand still; `helper` is one of them that can make system calls for us, or 0. Its id. Errors: not_found
   // (no code there), unsupported, limit.
-  Result<uint32_t> set(const BreakpointRequest& request, const Condition& condition, uint32_t helper);
+  Result<uint32_t> set(const BreakpointRequest& request, const Expression& condition, uint32_t helper);
   bool remove(uint32_t id);
   bool enable(uint32_t id, bool is_enabled, uint32_t helper);
   // It has stopped something: it goes, if it was for one time.
@@ -64,14 +64,14 @@ class BreakpointTable {
     uint32_t id = 0;
     bool is_enabled = true;
     BreakpointRequest request;
-    Condition condition;
+    Expression condition;
     uint64_t hits = 0, matches = 0;
   };
 
   Result<void> check_place(uint64_t address);
   Result<void> insert(Breakpoint& breakpoint, uint32_t helper);
   void take_out(const Breakpoint& breakpoint);
-  std::optional<Verdict> verdict(Breakpoint& breakpoint, const Registers& registers);
+  std::optional<Verdict> verdict(Breakpoint& breakpoint, uint32_t tid, const Registers& registers);
 
   uint32_t pid_;
   VictimMemory memory_;

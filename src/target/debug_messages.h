@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "base/result.h"
-#include "target/breakpoint_condition.h"
+#include "target/expression.h"
 #include "target/target.h"
 
 namespace culprit {
@@ -85,7 +85,7 @@ struct DebugRequest {
   uint64_t value = 0;
   BreakpointRequest breakpoint;
   Registers registers;
-  Condition condition;  // behind the rest
+  Expression condition;  // behind the rest; empty: it always holds
 };
 
 struct DebugReply {
@@ -98,6 +98,8 @@ struct DebugReply {
 };
 
 inline constexpr size_t most_breakpoints = 1000;
+// Of a condition, which is worked off at each hit.
+inline constexpr size_t most_condition_steps = 256;
 inline constexpr size_t threads_per_reply = 128;
 
 // Each is one message of a SOCK_SEQPACKET socket. False: nobody is at the other end.

@@ -147,9 +147,9 @@ Result<DebugStop> Debuggee::step(uint32_t tid, const RunBound& bound) {
   return run({.ask = DebugAsk::step, .tid = tid}, bound);
 }
 
-Result<uint32_t> Debuggee::set_breakpoint(const BreakpointRequest& request, const Condition& condition) {
-  if (condition.size() > most_condition_ops)
-    return fail(ErrorKind::limit, fmt::format("a condition has at most {} steps", most_condition_ops));
+Result<uint32_t> Debuggee::set_breakpoint(const BreakpointRequest& request, const Expression& condition) {
+  if (condition.size() > most_condition_steps)
+    return fail(ErrorKind::limit, fmt::format("a condition has at most {} steps", most_condition_steps));
   // Before the engine changes it, so that there is no moment when only the engine knows.
   std::byte original{};
   if (!guard_->note(request.address) || !memory_.read_value(request.address, original))

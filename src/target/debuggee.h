@@ -44,7 +44,7 @@ class Debuggee {
   Result<DebugStop> step(uint32_t tid, const RunBound& bound);
 
   // Its id. Errors: not_found, unsupported, limit.
-  Result<uint32_t> set_breakpoint(const BreakpointRequest& request, const Condition& condition = {});
+  Result<uint32_t> set_breakpoint(const BreakpointRequest& request, const Expression& condition = {});
   Result<void> remove_breakpoint(uint32_t id);
   Result<void> enable_breakpoint(uint32_t id, bool is_enabled);
   Result<std::vector<BreakpointState>> breakpoints();

@@ -113,8 +113,11 @@ std::string letters_of_threads(uint32_t pid) {
   return letters;
 }
 
-Condition first_argument_is(uint64_t value) {
-  return {*register_step("rdi"), {.step = ConditionStep::constant, .value = value}, {.step = ConditionStep::equal}};
+Expression first_argument_is(uint64_t value) {
+  constexpr unsigned rdi = offsetof(Registers, rdi) / sizeof(uint64_t);
+  return {{ExpressionOp::register_value, register_part(rdi, 0, 64)},
+          {ExpressionOp::constant, value},
+          {ExpressionOp::equal}};
 }
 
 }  // namespace culprit

@@ -16,8 +16,8 @@
 #include <thread>
 #include <vector>
 
-#include "target/breakpoint_condition.h"
 #include "target/debuggee.h"
+#include "target/expression.h"
 
 namespace culprit {
 
@@ -88,6 +88,6 @@ bool is_code_as_ours(uint32_t pid);
 std::string letters_of_threads(uint32_t pid);
 
 // @rdi == value
-Condition first_argument_is(uint64_t value);
+Expression first_argument_is(uint64_t value);
 
 }  // namespace culprit
