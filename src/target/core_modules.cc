@@ -80,7 +80,7 @@ class ModuleFinder {
     auto own = find_module(wanted, places_, module.missing);
     std::string name = file.path.empty() ? fmt::format("a file without name at {:#x}", file.start()) : file.path;
     if (!own) {
-      found_.losses.push_back({LossKind::modules_missing, 1, {}, name + ": " + module.missing});
+      found_.losses.push_back({LossKind::modules_missing, 1, {}, name});
       return {};
     }
     if (!own->is_proven) found_.losses.push_back({LossKind::modules_unproven, 1, {}, own->path});
