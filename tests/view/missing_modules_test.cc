@@ -11,7 +11,15 @@ TEST(MissingModules, AreNamedWithTheirBuildIdAndWhereItWasLookedFor) {
                                                 "./server, /usr/lib/debug/.build-id/12/ab",
                                          .stacks = 3},
                                         {.start = 0x7f0000, .why = "no build id: its path is not known"}};
-  EXPECT_EQ(missing_modules_text(modules, {}), "2 files are of the process not here");
+  EXPECT_EQ(missing_modules_text(modules, {}),
+            "2 files are missing that the process had mapped: functions in them have no\n"
+            "  names, and stacks through them may end early\n"
+            "  /opt/server/bin/server, on 3 stacks\n"
+            "      build id 12ab: /opt/server/bin/server is another build (99cd); not at\n"
+            "      ./server, /usr/lib/debug/.build-id/12/ab\n"
+            "  a file without name at 0x7f0000\n"
+            "      no build id: its path is not known\n"
+            "  Put the very files beside the core, or install what they come from.\n");
 }
 
 TEST(MissingModules, SayNothingWhenNoneIsMissing) { EXPECT_EQ(missing_modules_text({}, {}), ""); }
