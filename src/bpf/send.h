@@ -72,6 +72,7 @@ static __always_inline void ask_for_code(struct task_struct *task, struct mm_str
   if (!scratch) return;
   scratch->event.extra = key;
   scratch->event.inode = asked.image;
+  scratch->event.other = 0; /* what was mapped has been told; /proc may be that of another image by now */
   send(SEND_WAKING);
 }
 

@@ -14,7 +14,8 @@ namespace culprit {
 namespace {
 
 constexpr Time search_time = 3'000'000'000, stop_patience = 5'000'000;
-constexpr int rounds_for_waiting_ones = 4;  // threads in system calls are preferred that long
+constexpr int rounds_for_first_one = 8;      // nobody but the first thread is tried that long
+constexpr int rounds_for_waiting_ones = 12;  // threads in system calls are preferred that long
 constexpr size_t tries_per_round = 12;
 
 class Search {
@@ -38,9 +39,11 @@ class Search {
   }
 
  private:
-  // The first thread comes first: the others would make an arena of their own in malloc. Then others by turns.
+  // The first thread comes first: the others would make an arena of their own in malloc, which stays. On a busy machine
+  // it may take some tries until it stops in time. Then others by turns.
   std::vector<uint32_t> this_rounds(std::vector<uint32_t> threads) const {
     auto first = std::ranges::find(threads, victim_.pid);
+    if (first != threads.end() && round_ < rounds_for_first_one) return {victim_.pid};
     if (first != threads.end()) std::rotate(threads.begin(), first, std::next(first));
     if (threads.size() <= tries_per_round) return threads;
     size_t others = threads.size() - 1;

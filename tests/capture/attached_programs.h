@@ -8,6 +8,7 @@
 #include <chrono>
 #include <cstdint>
 #include <memory>
+#include <ostream>
 #include <set>
 #include <string>
 #include <vector>
@@ -57,6 +58,11 @@ struct ProcessLook {
   bool is_code_as_in_file = false;  // libc's
 
   bool operator==(const ProcessLook&) const = default;
+  friend std::ostream& operator<<(std::ostream& out, const ProcessLook& look) {
+    for (const std::string& handle : look.handles) out << handle << '\n';
+    return out << look.threads << " threads, code " << (look.is_code_as_in_file ? "" : "not ") << "as in the file\n"
+               << look.maps;
+  }
 };
 ProcessLook look_at(uint32_t pid);
 
