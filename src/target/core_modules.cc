@@ -31,7 +31,7 @@ class ModuleFinder {
     if (found_.program.empty()) found_.program = text_at(memory_, notes.auxiliary.program_path);
     for (size_t i = 0; i + 1 < found_.modules.size(); ++i)
       found_.modules[i].end = std::min(found_.modules[i].end, found_.modules[i + 1].start);
-    std::ranges::stable_sort(found_.mappings, {}, &TargetMapping::start);
+    make_mappings_apart();
     return std::move(found_);
   }
 
@@ -43,8 +43,21 @@ class ModuleFinder {
     });
   }
 
+  // As they are in an address space, whatever the core says.
+  void make_mappings_apart() {
+    std::ranges::stable_sort(found_.mappings, {}, &TargetMapping::start);
+    uint64_t end = 0;
+    for (TargetMapping& mapping : found_.mappings) {
+      uint64_t start = std::clamp(end, mapping.start, mapping.end);
+      mapping.offset += start - mapping.start;
+      mapping.start = start;
+      end = std::max(end, mapping.end);
+    }
+    std::erase_if(found_.mappings, [](const TargetMapping& mapping) { return mapping.start == mapping.end; });
+  }
+
   void add(const MappedFile& file) {
-    Bytes image = memory_.at(file.start());
+    Bytes image = headers_at(memory_, file.start());
     auto mapped = parse_elf(image, ElfLayout::image);
     std::vector<ElfSegment> segments = mapped ? mapped->segments : std::vector<ElfSegment>{};
     bool is_code = std::ranges::any_of(file.ranges, [&](const MappedRange& range) {

@@ -118,8 +118,10 @@ class ElfCore final : public Target {
     mappings_ = std::move(modules_.mappings);
     size_t files = mappings_.size();
     size_t next = 0;
+    uint64_t done = 0;
     for (const ElfSegment& load : segments_.all()) {
-      uint64_t from = load.address, end = CoreSegments::end_of(load);
+      uint64_t from = std::max(load.address, done), end = CoreSegments::end_of(load);
+      done = std::max(done, end);
       while (next < files && mappings_[next].end <= from) ++next;
       for (size_t i = next; i < files && mappings_[i].start < end; ++i) {
         if (from < mappings_[i].start) add_mapping(load, from, mappings_[i].start);

@@ -10,6 +10,7 @@ namespace culprit {
 namespace {
 
 constexpr uint64_t page = 4096;
+constexpr size_t most_header_bytes = 65536;  // a core can make one table of headers count for thousands of files
 constexpr std::string_view deleted_mark = " (deleted)";  // d_path() of the kernel, after the path of an unlinked file
 constexpr std::string_view vdso_name = "[vdso]";
 
@@ -32,7 +33,7 @@ Extent extent_of(const std::vector<ElfSegment>& segments) {
 
 // The ELF file whose first page was mapped there, by its headers; nothing: there is none.
 std::optional<ElfFile> image_at(const CoreMemory& memory, uint64_t address) {
-  auto image = parse_elf(memory.at(address), ElfLayout::image);
+  auto image = parse_elf(headers_at(memory, address), ElfLayout::image);
   if (!image || (image->type != elf::type_executable && image->type != elf::type_shared)) return {};
   Extent extent = extent_of(image->segments);
   if (extent.start > extent.end || extent.end - extent.start > UINT64_MAX - address) return {};
@@ -129,6 +130,11 @@ std::vector<MappedFile> files_by_headers(const CoreNotes& notes, const CoreSegme
 }
 
 }  // namespace
+
+Bytes headers_at(const CoreMemory& memory, uint64_t address) {
+  Bytes there = memory.at(address);
+  return there.first(std::min(there.size(), most_header_bytes));
+}
 
 std::vector<MappedFile> find_mapped_files(const CoreNotes& notes, const CoreSegments& segments, CoreMemory& memory) {
   auto files = notes.files.empty() ? files_by_headers(notes, segments, memory) : files_of_notes(notes, memory);

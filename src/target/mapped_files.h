@@ -24,6 +24,9 @@ struct MappedFile {
   uint64_t start() const { return ranges.front().start; }
 };
 
+// The headers of the file that was mapped there, if the first page of it was: enough to parse, and no more.
+Bytes headers_at(const CoreMemory& memory, uint64_t address);
+
 // By NT_FILE, where the core has it; else by the ELF headers in memory, with the names that the loader's list has for
 // them. Ascending. A file that is mapped at two places is there twice.
 std::vector<MappedFile> find_mapped_files(const CoreNotes& notes, const CoreSegments& segments, CoreMemory& memory);

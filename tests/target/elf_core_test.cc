@@ -282,6 +282,21 @@ TEST_F(ElfCores, ListMappingsWithTheirFilesAndTheStack) {
   EXPECT_THAT(seen, ElementsAre("r-- " + path_, "r-x " + path_, "rw- " + path_, "rw- ", "rw- [stack]"));
 }
 
+TEST_F(ElfCores, WithMappingsOnTopOfEachOtherKeepThemApart) {
+  CoreBuilder builder = with_files();
+  for (uint64_t i = 0; i < 3000; ++i) {
+    builder.file(base, stack + page * i, i, "/some/data").file(stack + page * i, stack + page * 9000, 0, "/other/data");
+    builder.memory(base + page * i, stack, "x").memory(stack + page * i, 9000 * page, "");
+  }
+  auto core = opened(builder);
+  testing::ask_everything(*core);
+  uint64_t end = 0;
+  for (const TargetMapping& mapping : core->mappings()) {
+    EXPECT_GE(mapping.start, end);
+    end = mapping.end;
+  }
+}
+
 TEST_F(ElfCores, MayHaveThousandsOfThreads) {
   CoreBuilder builder = with_files();
   for (uint32_t tid = 100; tid < 5100; ++tid) builder.thread({.tid = tid, .ip = base + page, .sp = stack});
