@@ -7,7 +7,7 @@
 #include <string_view>
 #include <vector>
 
-#include "analysis/handle_report.h"
+#include "analysis/report_stack.h"
 
 namespace culprit {
 

@@ -36,19 +36,8 @@ std::vector<ReportFrame> StackSymbols::report_frames(const Frame& frame) const {
   blank.found_by = frame.found_by;
   blank.own = is_own_module(blank.module);
   auto found = known_.find(frame);
-  if (found == known_.end() || found->second.frames.empty()) return {std::move(blank)};
-  const SymbolizedFrame& symbols = found->second;
-  std::vector<ReportFrame> frames;
-  for (const SourceFrame& source : symbols.frames) {
-    ReportFrame& named = frames.emplace_back(blank);
-    named.function = source.function;
-    named.file = source.file;
-    named.line = source.line;
-    named.inlined = source.inlined;
-    named.quality = symbols.quality;
-    named.function_offset = source.inlined ? 0 : symbols.offset_in_symbol;
-  }
-  return frames;
+  if (found == known_.end()) return {std::move(blank)};
+  return named_frames(blank, found->second);
 }
 
 ReportStack StackSymbols::report_stack(StackId stack) const {

@@ -1,19 +1,14 @@
 // Stacks of a trace as stacks of a report: names looked up in one batch, each address once.
 #pragma once
 
-#include <functional>
 #include <span>
 #include <unordered_map>
 #include <vector>
 
-#include "analysis/handle_report.h"
+#include "analysis/report_stack.h"
 #include "model/trace.h"
-#include "symbols/symbolizer.h"
 
 namespace culprit {
-
-// The narrow side of symbols/symbolizer: one answer per request, in their order. An empty function: no symbols at all.
-using SymbolLookup = std::function<std::vector<SymbolizedFrame>(std::span<const SymbolRequest>)>;
 
 class StackSymbols {
  public:

@@ -17,7 +17,9 @@ constexpr uint64_t syscall_and_one = 3;
 class Walk {
  public:
   Walk(const UnwindRegisters& registers, MemoryReader& memory, const CodeLookup& code, const UnwindOptions& options)
-      : memory_(memory), code_(code), options_(options), ip_(registers.ip), sp_(registers.sp), bp_(registers.bp) {}
+      : memory_(memory), code_(code), options_(options), ip_(registers.ip), sp_(registers.sp), bp_(registers.bp) {
+    if (!registers.is_bp_known) bp_from_ = BpFrom::unknown;
+  }
 
   WalkedStack run() {
     FoundBy found_by = FoundBy::registers;
@@ -48,7 +50,7 @@ class Walk {
  private:
   enum class Step { by_table, by_pointer, by_scan, out_of_signal, ended, impossible };
 
-  enum class BpFrom { start, slot, noted, nowhere };
+  enum class BpFrom { start, unknown, slot, noted, nowhere };
 
   WalkedStack cut() {
     stack_.is_truncated = true;
@@ -128,7 +130,8 @@ class Walk {
 
   // Mostly rbp holds something else, which nobody needs: only then does the walk depend on it.
   bool need_bp() {
-    if (bp_from_ == BpFrom::start) stack_.needs_bp = true;
+    if (bp_from_ == BpFrom::start || bp_from_ == BpFrom::unknown) stack_.needs_bp = true;
+    if (bp_from_ == BpFrom::unknown) return false;
     if (bp_from_ == BpFrom::slot) stack_.words.push_back({bp_slot_, bp_});
     if (bp_from_ != BpFrom::nowhere) bp_from_ = BpFrom::noted;
     return bp_from_ != BpFrom::nowhere;

@@ -8,14 +8,15 @@
 #include <span>
 #include <vector>
 
-#include "model/stack.h"
 #include "model/memory_reader.h"
+#include "model/stack.h"
 #include "wire/unwind_rows.h"
 
 namespace culprit {
 
 struct UnwindRegisters {
   uint64_t ip = 0, sp = 0, bp = 0;
+  bool is_bp_known = true;  // false: a walk that comes to need it is truncated there, and `needs_bp` says so
 };
 
 // The code that lies at some address.

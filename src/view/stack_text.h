@@ -3,7 +3,7 @@
 
 #include <string>
 
-#include "analysis/handle_report.h"
+#include "analysis/report_stack.h"
 #include "view/text_style.h"
 
 namespace culprit {

@@ -70,6 +70,25 @@ TEST_F(Unwinder, LooksUpAReturnAddressInsideTheCallBeforeIt) {
   EXPECT_FALSE(walked.is_truncated);  // the word above is zero
 }
 
+TEST_F(Unwinder, SaysThatItWouldHaveNeededAFramePointerNobodyKnows) {
+  rows({row(0x1000, CULPRIT_ROW_RSP, 2), row(0x1100, CULPRIT_ROW_RBP, 2)});
+  stack_[1] = code(0x1150);
+  WalkedStack walked = walk({code(0x1004), at(0), 0, false});
+  EXPECT_EQ(walked.frames.size(), 2u);
+  EXPECT_TRUE(walked.is_truncated);
+  EXPECT_TRUE(walked.needs_bp);
+}
+
+TEST_F(Unwinder, NeedsNoFramePointerThatTheStackHas) {
+  rows({row(0x1000, CULPRIT_ROW_RSP, 2, -2), row(0x1100, CULPRIT_ROW_RBP, 2)});
+  stack_[0] = at(10);
+  stack_[1] = code(0x1150);
+  stack_[11] = 0;
+  WalkedStack walked = walk({code(0x1004), at(0), 0, false});
+  EXPECT_FALSE(walked.is_truncated);
+  EXPECT_FALSE(walked.needs_bp);
+}
+
 TEST_F(Unwinder, RestoresTheFramePointerForTheFunctionThatNeedsIt) {
   rows({row(0x1000, CULPRIT_ROW_RSP, 2, -2), row(0x1100, CULPRIT_ROW_RBP, 2)});
   stack_[0] = at(10);
