@@ -65,6 +65,8 @@ static_assert(sizeof(RawStreamLock) == stream_lock_bytes);
 constexpr uint32_t shared_flag = 128;
 // More threads than a machine can have: PID_MAX_LIMIT of the kernel.
 constexpr uint32_t most_threads = 1 << 22;
+// More waits than a condition variable sees in a year, and less than a pointer.
+constexpr uint64_t most_waits = uint64_t{1} << 45;
 
 template <typename Raw>
 std::optional<Raw> take(Bytes bytes) {
@@ -108,7 +110,8 @@ std::optional<PthreadMutex> read_pthread_mutex(Bytes bytes) {
   mutex.is_robust = (bits & kind::robust) != 0;
   mutex.inherits_priority = (bits & kind::inherit) != 0;
   mutex.protects_priority = (bits & kind::protect) != 0;
-  mutex.is_process_shared = (bits & kind::shared) != 0;
+  // nptl/pthread_mutex_init.c sets the bit of every robust one, whether it is shared or not.
+  mutex.is_process_shared = (bits & kind::shared) != 0 && !mutex.is_robust;
   mutex.may_be_elided = (bits & kind::elision) != 0;
   // The futex word of robust and of inheriting mutexes is the kernel's: the owner's id and two bits. Of protecting ones
   // it is the ceiling above the usual 0, 1, 2.
@@ -151,7 +154,7 @@ std::optional<PthreadCond> read_pthread_cond(Bytes bytes, CondLayout layout) {
   // The first group starts behind what was waited for already; the lowest bit of both numbers is the group's index.
   const uint64_t started = raw->first_group_start >> 1, waited = raw->sequence >> 1;
   const uint32_t references = raw->words[cond_references_word(layout)];
-  if (started > waited || (references >> 3) == 0 || (references >> 3) > most_threads) return {};
+  if (started > waited || waited > most_waits || (references >> 3) == 0 || (references >> 3) > most_threads) return {};
   if (layout == CondLayout::from_2_41 && (raw->words[6] != 0 || raw->words[7] != 0)) return {};
   return PthreadCond{(references & 1) != 0, (references & 2) != 0, references >> 3};
 }

@@ -28,7 +28,8 @@ enum class MutexState : uint8_t {
 // pthread_mutex_t; also what std::mutex, recursive_mutex, timed_mutex and recursive_timed_mutex consist of.
 struct PthreadMutex {
   MutexType type = MutexType::normal;
-  bool is_robust = false, inherits_priority = false, protects_priority = false, is_process_shared = false;
+  bool is_robust = false, inherits_priority = false, protects_priority = false;
+  bool is_process_shared = false;  // of a robust one that is not recorded: false
   bool may_be_elided = false;  // by hardware transactions: locked without anything of it in memory
   MutexState state = MutexState::unlocked;
   bool has_waiters = false;  // or had some

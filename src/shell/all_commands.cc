@@ -5,6 +5,7 @@
 #include "shell/doctor.h"
 #include "shell/handle_commands.h"
 #include "shell/help_commands.h"
+#include "shell/lock_commands.h"
 #include "shell/record_commands.h"
 #include "shell/watch_command.h"
 
@@ -118,6 +119,13 @@ constexpr OptionRow record_start_options[] = {
     {"--memory", "", ValueKind::size, "SIZE", "at most so much for the recorder's own tables (256M)"},
     live_via_option,
     json_option};
+constexpr OptionRow locks_options[] = {
+    {"--all", "", ValueKind::none, "", "every lock and every wait, and whole stacks"},
+    {"--address", "", ValueKind::text, "ADDRESS|NAME",
+     "one lock: its kind, state, owner and waiters; by address (0x…) or the name of its variable"},
+    {"--no-wait", "", ValueKind::none, "", "one look instead of two: not told what only waits for a moment"},
+    {"--no-stacks", "", ValueKind::none, "", "no stacks and names of functions: the verdicts alone, at once"},
+    json_option};
 constexpr OptionRow doctor_options[] = {json_option};
 constexpr OptionRow help_options[] = {
     {"--markdown", "", ValueKind::none, "", "the whole reference, as in docs/commands.md"}};
@@ -184,6 +192,16 @@ constexpr std::string_view watch_details =
     "    culprit watch server\n"
     "    culprit watch 1234 --interval 10s --fail-above 900 || alarm\n"
     "    culprit watch --all --prometheus 127.0.0.1:9100";
+constexpr std::string_view locks_details =
+    "TARGET is a process (PID or name) or a core file. Nothing is stopped for the verdicts: they come from the system "
+    "calls\n"
+    "that threads wait in and from the locks' own bytes, so they need no symbols. A running process is looked at "
+    "twice,\n"
+    "50 ms apart: only what stands still in between is called stuck.\n"
+    "\n"
+    "    culprit locks 1234\n"
+    "    culprit locks core.1234 --all\n"
+    "    culprit locks server --address g_mutex";
 constexpr std::string_view doctor_details =
     "Looks at the agent, the C library, permissions, the clock, limits and symbol sources of this machine, and tells "
     "for\n"
@@ -209,6 +227,8 @@ constexpr Command commands[] = {
      Operands::at_most_one, run_record_cancel},
     {"watch", "[options] PID|NAME|--all", "how many handles there are, and whether they grow", watch_details,
      watch_options, Operands::at_most_one, run_watch},
+    {"locks", "[options] PID|NAME|CORE", "who holds the lock that everybody waits for: owners, waiters, deadlocks",
+     locks_details, locks_options, Operands::one, run_locks},
     {"doctor", "[--json]", "what works on this machine, and what to do about the rest", doctor_details, doctor_options,
      Operands::none, run_doctor},
     {"help", "[COMMAND]", "explain culprit, or one command", "", help_options, Operands::at_most_two, run_help},

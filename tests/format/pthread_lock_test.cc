@@ -74,12 +74,10 @@ TEST(PthreadLock, CountsTheRecursionOfARecursiveMutex) {
 TEST(PthreadLock, TellsARobustMutexWhoseOwnerDied) {
   Attributes attributes;
   pthread_mutexattr_setrobust(&attributes.value, PTHREAD_MUTEX_ROBUST);
-  pthread_mutexattr_setpshared(&attributes.value, PTHREAD_PROCESS_SHARED);
   pthread_mutex_t mutex;
   pthread_mutex_init(&mutex, &attributes.value);
   std::thread([&] { pthread_mutex_lock(&mutex); }).join();
   EXPECT_EQ(read_pthread_mutex(bytes_of(mutex))->state, MutexState::owner_died);
-  EXPECT_TRUE(read_pthread_mutex(bytes_of(mutex))->is_process_shared);
   EXPECT_EQ(pthread_mutex_lock(&mutex), EOWNERDEAD);
   EXPECT_EQ(read_pthread_mutex(bytes_of(mutex))->state, MutexState::inconsistent);
   EXPECT_EQ(read_pthread_mutex(bytes_of(mutex))->owner, own_tid());

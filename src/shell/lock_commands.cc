@@ -1,0 +1,20 @@
+#include "shell/lock_commands.h"
+
+#include "shell/lock_question.h"
+#include "shell/target_argument.h"
+#include "view/lock_views.h"
+
+namespace culprit {
+
+Ending run_locks(const Arguments& arguments, const Streams& streams) {
+  auto target = open_target(arguments.operands.front());
+  if (!target) return complain(streams, target.error());
+  LockQuestioner questioner(**target);
+  auto report = questioner.ask(arguments);
+  if (!report) return complain(streams, report.error());
+  return answer(streams, arguments.has("--json")
+                             ? locks_as_json(*report)
+                             : locks_as_text(*report, {style_of(streams.output), arguments.has("--all")}));
+}
+
+}  // namespace culprit

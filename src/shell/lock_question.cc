@@ -1,0 +1,94 @@
+#include "shell/lock_question.h"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+
+#include "base/text.h"
+#include "format/fields.h"
+
+namespace culprit {
+
+namespace {
+
+std::string file_name(const std::string& path) { return path.substr(path.rfind('/') + 1); }
+
+}  // namespace
+
+LockQuestioner::LockQuestioner(Target& target, SymbolOptions options)
+    : target_(target),
+      names_(options),
+      symbolizer_(options),
+      lookup_([this](std::span<const SymbolRequest> requests) { return symbolizer_.symbolize(requests); }),
+      stacks_(target, lookup_) {}
+
+AddressName LockQuestioner::name_of(uint64_t address) {
+  const TargetModule* module = target_.module_at(address);
+  if (module == nullptr) return {};
+  const uint64_t offset = address - module->bias;
+  if (auto symbol = names_.covering(module->module, offset)) {
+    const uint64_t within = offset - symbol->address;
+    return {within == 0 ? symbol->name : fmt::format("{}+{:#x}", symbol->name, within), module->module.path};
+  }
+  return {fmt::format("{}+{:#x}", file_name(module->module.path), offset), module->module.path};
+}
+
+std::vector<ReportStack> LockQuestioner::stacks_of(std::span<const uint32_t> tids) {
+  auto all = target_.threads(ThreadWish::names_and_waits);
+  if (!all) return std::vector<ReportStack>(tids.size());
+  std::vector<TargetThread> wanted(tids.size());
+  for (size_t at = 0; at < tids.size(); at++) {
+    auto found = std::ranges::lower_bound(*all, tids[at], {}, &TargetThread::tid);
+    if (found != all->end() && found->tid == tids[at]) wanted[at] = *found;
+  }
+  std::vector<TargetThread*> running;
+  for (TargetThread& thread : wanted)
+    if (thread.tid != 0 && thread.known == RegistersKnown::none) running.push_back(&thread);
+  target_.complete(running);
+  return stacks_.report(stacks_.walk_all(wanted));
+}
+
+Result<uint64_t> LockQuestioner::address_of_variable(const std::string& name) {
+  std::optional<uint64_t> found;
+  for (const TargetModule& module : target_.modules()) {
+    for (const NamedSymbol& symbol : names_.find(module.module, name, 2).symbols) {
+      if (symbol.kind != SymbolKind::data) continue;
+      const uint64_t address = symbol.address + module.bias;
+      if (found && *found != address)
+        return fail(ErrorKind::usage, fmt::format("several variables are called {}: give the address", name));
+      found = address;
+    }
+  }
+  if (found) return *found;
+  return fail(ErrorKind::not_found,
+              fmt::format("{} is neither an address (0x…) nor the name of a variable of the target", name));
+}
+
+Result<LockQuestion> LockQuestioner::question(const Arguments& arguments) {
+  LockQuestion question;
+  question.single_look = arguments.has("--no-wait");
+  question.all_stacks = arguments.has("--all") || arguments.has("--address");
+  if (!arguments.has("--address")) return question;
+  const std::string text = arguments.text("--address");
+  if (text.starts_with("0x")) {
+    question.address = leading_number<uint64_t>(std::string_view(text).substr(2), 16);
+    if (!question.address) return fail(ErrorKind::usage, fmt::format("{} is no address", text));
+    return question;
+  }
+  auto address = address_of_variable(text);
+  if (!address) return tl::unexpected<Error>(std::move(address).error());
+  question.address = *address;
+  return question;
+}
+
+Result<LockReport> LockQuestioner::ask(const Arguments& arguments) {
+  auto asked = question(arguments);
+  if (!asked) return tl::unexpected<Error>(std::move(asked).error());
+  LockHelpers helpers;
+  helpers.name = [this](uint64_t address) { return name_of(address); };
+  if (!arguments.has("--no-stacks"))
+    helpers.stacks = [this](std::span<const uint32_t> tids) { return stacks_of(tids); };
+  return examine_locks(target_, *asked, helpers);
+}
+
+}  // namespace culprit

@@ -1,0 +1,318 @@
+// Gets stuck in one way and stays so: locks_stuck MODE READY_FILE. The modes are the rows at the end.
+#include <semaphore.h>
+
+#include <condition_variable>
+#include <future>
+#include <mutex>
+#include <shared_mutex>
+
+#include "lock_victim.h"
+
+std::mutex g_mutex1, g_mutex2, g_mutex3;
+std::recursive_mutex g_recursive1, g_recursive2;
+std::timed_mutex g_timed1, g_timed2;
+std::shared_mutex g_shared1, g_shared2;
+pthread_mutex_t g_posix1, g_posix2;
+std::atomic<int> steps{0};
+
+// Takes one lock, waits until the other thread has taken its own, and then wants that one.
+template <typename First, typename Second>
+[[gnu::noinline]] void take_one_then(First first, Second second, int others = 2) {
+  first();
+  steps++;
+  spin_until(steps, others);
+  second();
+}
+
+template <typename Lock>
+void cross(Lock& one, Lock& other) {
+  std::thread([&] {
+    name_thread("worker_a");
+    take_one_then([&] { one.lock(); }, [&] { other.lock(); });
+  }).detach();
+  std::thread([&] {
+    name_thread("worker_b");
+    take_one_then([&] { other.lock(); }, [&] { one.lock(); });
+  }).detach();
+}
+
+struct PosixLock {
+  pthread_mutex_t& mutex;
+  void lock() { pthread_mutex_lock(&mutex); }
+};
+
+void cross_posix(int type, int protocol, int robust) {
+  pthread_mutexattr_t attributes;
+  pthread_mutexattr_init(&attributes);
+  pthread_mutexattr_settype(&attributes, type);
+  pthread_mutexattr_setprotocol(&attributes, protocol);
+  pthread_mutexattr_setrobust(&attributes, robust);
+  pthread_mutex_init(&g_posix1, &attributes);
+  pthread_mutex_init(&g_posix2, &attributes);
+  static PosixLock one{g_posix1}, other{g_posix2};
+  cross(one, other);
+}
+
+void mutexes() {
+  cross(g_mutex1, g_mutex2);
+  spin_until(steps, 2);
+  std::thread([] {
+    name_thread("behind");
+    g_mutex1.lock();
+  }).detach();
+}
+void recursive() { cross(g_recursive1, g_recursive2); }
+void shared() { cross(g_shared1, g_shared2); }
+void error_checking() { cross_posix(PTHREAD_MUTEX_ERRORCHECK, PTHREAD_PRIO_NONE, PTHREAD_MUTEX_STALLED); }
+void adaptive() { cross_posix(PTHREAD_MUTEX_ADAPTIVE_NP, PTHREAD_PRIO_NONE, PTHREAD_MUTEX_STALLED); }
+void robust() { cross_posix(PTHREAD_MUTEX_NORMAL, PTHREAD_PRIO_NONE, PTHREAD_MUTEX_ROBUST); }
+// The kernel itself refuses a cycle of inheriting mutexes only where it runs over requeued waits: it stays one.
+void inheriting() { cross_posix(PTHREAD_MUTEX_NORMAL, PTHREAD_PRIO_INHERIT, PTHREAD_MUTEX_STALLED); }
+
+void mixed() {
+  std::thread([] {
+    name_thread("worker_a");
+    take_one_then([] { g_mutex1.lock(); }, [] { g_shared1.lock_shared(); });
+  }).detach();
+  std::thread([] {
+    name_thread("worker_b");
+    take_one_then([] { g_shared1.lock(); }, [] { g_mutex1.lock(); });
+  }).detach();
+}
+
+void philosophers() {
+  static std::mutex forks[5];
+  static const char* names[] = {"plato", "kant", "hume", "mill", "marx"};
+  for (int i = 0; i < 5; i++)
+    std::thread([i] {
+      name_thread(names[i]);
+      take_one_then([i] { forks[i].lock(); }, [i] { forks[(i + 1) % 5].lock(); }, 5);
+    }).detach();
+}
+
+void self() {
+  std::thread([] {
+    name_thread("selfish");
+    pthread_mutex_init(&g_posix1, nullptr);
+    pthread_mutex_lock(&g_posix1);
+    pthread_mutex_lock(&g_posix1);
+  }).detach();
+}
+
+void timed() {
+  std::thread([] {
+    name_thread("worker_a");
+    take_one_then([] { g_timed1.lock(); }, [] { (void)g_timed2.try_lock_for(std::chrono::seconds(5000)); });
+  }).detach();
+  std::thread([] {
+    name_thread("worker_b");
+    take_one_then([] { g_timed2.lock(); }, [] { g_timed1.lock(); });
+  }).detach();
+}
+
+// Readers are recorded nowhere.
+void readers() {
+  std::thread([] {
+    name_thread("reader");
+    take_one_then([] { g_shared1.lock_shared(); }, [] { g_mutex1.lock(); });
+  }).detach();
+  std::thread([] {
+    name_thread("writer");
+    take_one_then([] { g_mutex1.lock(); }, [] { g_shared1.lock(); });
+  }).detach();
+}
+
+void two_readers() {
+  std::thread([] {
+    name_thread("worker_a");
+    take_one_then([] { g_shared1.lock_shared(); }, [] { g_shared2.lock(); });
+  }).detach();
+  std::thread([] {
+    name_thread("worker_b");
+    take_one_then([] { g_shared2.lock_shared(); }, [] { g_shared1.lock(); });
+  }).detach();
+}
+
+void orphan() {
+  std::thread([] { g_mutex1.lock(); }).join();
+  for (int i = 0; i < 3; i++)
+    std::thread([] {
+      name_thread("waiting");
+      g_mutex1.lock();
+    }).detach();
+}
+
+void gone_writer() {
+  std::thread([] { g_shared1.lock(); }).join();
+  std::thread([] {
+    name_thread("waiting");
+    g_shared1.lock_shared();
+  }).detach();
+}
+
+// a waits for b, b for c, c for a condition that never comes; d and e wait for c.
+void chain() {
+  static std::condition_variable never;
+  std::thread([] {
+    name_thread("last");
+    std::lock_guard keep(g_mutex1);
+    steps++;
+    std::unique_lock own(g_mutex3);
+    never.wait(own, [] { return false; });
+  }).detach();
+  spin_until(steps, 1);
+  std::thread([] {
+    name_thread("middle");
+    std::lock_guard keep(g_mutex2);
+    steps++;
+    g_mutex1.lock();
+  }).detach();
+  spin_until(steps, 2);
+  std::thread([] {
+    name_thread("first");
+    g_mutex2.lock();
+  }).detach();
+  for (int i = 0; i < 2; i++)
+    std::thread([] {
+      name_thread("beside");
+      g_mutex1.lock();
+    }).detach();
+}
+
+// Joins a thread while it holds what that thread needs.
+void join_holding() {
+  std::thread([] {
+    name_thread("joiner");
+    std::lock_guard keep(g_mutex1);
+    std::thread joined([] {
+      name_thread("joined");
+      g_mutex1.lock();
+    });
+    joined.join();
+  }).detach();
+}
+
+void stream() {
+  std::thread([] {
+    name_thread("printer");
+    take_one_then([] { flockfile(stdout); }, [] { g_mutex1.lock(); });
+  }).detach();
+  std::thread([] {
+    name_thread("logger");
+    take_one_then([] { g_mutex1.lock(); }, [] { puts("never"); });
+  }).detach();
+}
+
+struct Slow {
+  explicit Slow(std::mutex& mutex) {
+    steps++;
+    mutex.lock();
+  }
+};
+[[gnu::noinline]] void settings() { static Slow value(g_mutex1); }
+[[gnu::noinline]] void initialise_once() {
+  steps++;
+  g_mutex1.lock();
+}
+
+// The initialiser waits for a lock whose holder waits for the initialisation.
+void static_guard() {
+  std::thread([] {
+    name_thread("holder");
+    g_mutex1.lock();
+    steps++;
+    spin_until(steps, 2);
+    settings();
+  }).detach();
+  spin_until(steps, 1);
+  std::thread([] {
+    name_thread("initialiser");
+    settings();
+  }).detach();
+}
+
+void once() {
+  static std::once_flag flag;
+  std::thread([] {
+    name_thread("holder");
+    g_mutex1.lock();
+    steps++;
+    spin_until(steps, 2);
+    std::call_once(flag, initialise_once);
+  }).detach();
+  spin_until(steps, 1);
+  std::thread([] {
+    name_thread("initialiser");
+    std::call_once(flag, initialise_once);
+  }).detach();
+}
+
+// Every way to wait without anything being wrong.
+void healthy_waits() {
+  static std::condition_variable condition;
+  static std::mutex of_condition;
+  static sem_t semaphore;
+  static pthread_barrier_t barrier;
+  static std::promise<int> promise;
+  static std::future<int> future = promise.get_future();
+  static std::atomic<int> word{0};
+  sem_init(&semaphore, 0, 0);
+  pthread_barrier_init(&barrier, nullptr, 3);
+  auto start = [](const char* name, void (*wait)()) {
+    std::thread([=] {
+      name_thread(name);
+      wait();
+    }).detach();
+  };
+  start("condition", [] {
+    std::unique_lock lock(of_condition);
+    condition.wait(lock);
+  });
+  start("timed_condition", [] {
+    std::unique_lock lock(of_condition);
+    condition.wait_for(lock, std::chrono::seconds(5000));
+  });
+  start("semaphore", [] { sem_wait(&semaphore); });
+  start("barrier", [] { pthread_barrier_wait(&barrier); });
+  start("future", [] { (void)future.get(); });
+  start("word", [] { word.wait(0); });
+  start("joiner", [] { std::thread([] { pause(); }).join(); });
+}
+
+struct Mode {
+  const char* name;
+  void (*enter)();
+};
+constexpr Mode modes[] = {{"mutexes", mutexes},
+                          {"recursive", recursive},
+                          {"shared", shared},
+                          {"error_checking", error_checking},
+                          {"adaptive", adaptive},
+                          {"robust", robust},
+                          {"inheriting", inheriting},
+                          {"mixed", mixed},
+                          {"philosophers", philosophers},
+                          {"self", self},
+                          {"timed", timed},
+                          {"readers", readers},
+                          {"two_readers", two_readers},
+                          {"orphan", orphan},
+                          {"gone_writer", gone_writer},
+                          {"chain", chain},
+                          {"join_holding", join_holding},
+                          {"stream", stream},
+                          {"static_guard", static_guard},
+                          {"once", once},
+                          {"healthy_waits", healthy_waits}};
+
+int main(int argc, char** argv) {
+  if (argc < 3) return 2;
+  prctl(PR_SET_PDEATHSIG, SIGKILL);
+  for (const Mode& mode : modes) {
+    if (strcmp(argv[1], mode.name) != 0) continue;
+    mode.enter();
+    announce_when_stuck(argv[2]);
+    for (;;) pause();
+  }
+  return 2;
+}
