@@ -9,7 +9,7 @@
 namespace culprit {
 namespace {
 
-constexpr uint64_t image_limit = 1 << 20;  // of the vdso
+constexpr uint64_t image_limit = uint64_t{1} << 30;
 
 // A return address may lie just behind the code of a call that never returns.
 uint64_t address_inside(const WalkedFrame& frame) {
@@ -28,17 +28,21 @@ std::optional<Value> value_of(Result<Value> result) {
   return result ? std::optional(std::move(*result)) : std::nullopt;
 }
 
-// Of a module that is no file all is in memory.
+// Of the vdso all is in memory; of a module whose file is not to be had, too, if the process lives or its core was made
+// with everything (coredump_filter).
 std::optional<UnwindTable> build_from_memory(Target& target, const TargetModule& module) {
-  if (module.end - module.start > image_limit) return {};
-  std::vector<std::byte> image(module.end - module.start);
+  std::byte probe{};
+  uint64_t size = module.end - module.start;
+  if (size == 0 || size > image_limit || !target.memory().read(module.end - 1, std::span(&probe, 1))) return {};
+  std::vector<std::byte> image(size);
   if (!target.memory().read(module.start, image)) return {};
-  return value_of(build_unwind_table(image));
+  auto elf = parse_elf(image, ElfLayout::image);
+  if (!elf) return {};
+  return build_unwind_table(*elf);
 }
 
 std::optional<UnwindTable> build_table(Target& target, const TargetModule& module) {
-  if (module.opened_path.empty())
-    return module.module.path.starts_with('[') ? build_from_memory(target, module) : std::nullopt;
+  if (module.opened_path.empty()) return build_from_memory(target, module);
   auto copy = copy_elf(module.opened_path, ElfParts::unwind);
   if (!copy) return {};
   return value_of(build_unwind_table(copy->bytes()));

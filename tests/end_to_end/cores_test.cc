@@ -1,4 +1,5 @@
 // Cores of real processes, made by the kernel and by gdb's gcore: their stacks against the debugger's, frame by frame.
+#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <sys/resource.h>
 
@@ -114,6 +115,31 @@ TEST_P(CoresOfTheKernel, TellWhatTheProcessDiedOf) {
 
 INSTANTIATE_TEST_SUITE_P(Deaths, CoresOfTheKernel, ::testing::Values("abort", "fault", "queue"),
                          [](const auto& info) { return std::string(info.param); });
+
+// With everything in the core, its files are not needed to walk its stacks.
+TEST(CoresWithEverything, NeedNoFiles) {
+  TemporaryFolder folder;
+  if (!may_leave_cores() || kernels_core(folder.path(), 1).empty() || tool("gdb").empty())
+    GTEST_SKIP() << "the kernel writes no plain core files here, or gdb is not installed";
+  std::string copy = folder / "victim";
+  std::filesystem::copy_file(program("core_victim"), copy);
+  auto leave_all = [] {
+    if (int filter = ::open("/proc/self/coredump_filter", O_WRONLY); filter < 0 || ::write(filter, "0x7f", 4) != 4)
+      _exit(9);
+    rlimit all{.rlim_cur = rlim_t{1} << 30, .rlim_max = rlim_t{1} << 30};
+    ::setrlimit(RLIMIT_CORE, &all);
+  };
+  Running victim({copy, "abort"}, {.directory = folder.path(), .in_child = leave_all});
+  std::string core = kernels_core(folder.path(), victim.pid());
+  EXPECT_EQ(victim.wait().signal(), SIGABRT);
+  auto theirs = stacks_of_gdb(core, copy);
+  std::filesystem::remove(copy);
+  auto target = open(core);
+  ASSERT_NE(target, nullptr);
+  ASSERT_EQ(target->info().losses.size(), 1u);
+  EXPECT_EQ(target->info().losses[0].kind, LossKind::modules_missing);
+  EXPECT_EQ(testing::walk_all(*target), theirs);
+}
 
 class CoresOfGcore : public ::testing::Test {
  protected:
