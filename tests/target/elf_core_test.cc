@@ -1,106 +1,13 @@
 #include "target/elf_core.h"
 
-#include <gmock/gmock.h>
-#include <stdlib.h>
-
-#include <algorithm>
-#include <filesystem>
-#include <fstream>
-
-#include "support/ask_target.h"
-#include "support/core_builder.h"
-#include "support/mapped_elf.h"
+#include "elf_cores.h"
 
 namespace culprit {
 namespace {
 
-using testing::CoreBuilder;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
-using testing::MappedElf;
-
-constexpr uint64_t page = 4096, base = 0x555500000000, library = 0x7f0000000000, stack = 0x7ffe00000000;
-
-// A program and its stack, with cores of it in a folder of its own.
-class ElfCores : public ::testing::Test {
- protected:
-  void SetUp() override {
-    char name[] = "/tmp/elf_core_test-XXXXXX";
-    ASSERT_NE(::mkdtemp(name), nullptr);
-    folder_ = name;
-    path_ = folder_ + "/program";
-    place(path_, program_.file());
-  }
-  void TearDown() override { std::filesystem::remove_all(folder_); }
-
-  static void place(const std::string& path, const std::string& bytes) {
-    std::filesystem::create_directories(std::filesystem::path(path).parent_path());
-    std::ofstream(path, std::ios::binary) << bytes;
-  }
-
-  // As the kernel stores it: the first page of the file, and what was written to.
-  static CoreBuilder& add_module(CoreBuilder& core, uint64_t start, const MappedElf& module) {
-    return core.memory(start, page, module.page_of(0), 4)
-        .memory(start + page, page, "", 5)
-        .memory(start + 2 * page, page, std::string(module.page_of(2)).replace(100, 5, "wrote"), 6)
-        .memory(start + 3 * page, page, std::string(page, '\0'), 6);
-  }
-  static CoreBuilder& add_files(CoreBuilder& core, uint64_t start, const std::string& path) {
-    for (uint64_t i = 0; i < 3; ++i) core.file(start + i * page, start + (i + 1) * page, i, path);
-    return core;
-  }
-  CoreBuilder usual() const {
-    CoreBuilder core;
-    core.thread({.tid = 40,
-                 .ip = base + page + 16,
-                 .sp = stack + 64,
-                 .signal = 11,
-                 .signal_info = CoreBuilder::signal_info(11, 1, 0x10)});
-    core.thread({.tid = 42,
-                 .ip = base + page + 8,
-                 .sp = stack + 256,
-                 .signal = 11,
-                 .call = 202,
-                 .result = -512,
-                 .argument = 7});
-    core.thread({.tid = 41, .ip = base + page + 8, .sp = stack + 128, .signal = 11, .call = 0, .result = 5});
-    core.process(40, "main-thread", "program --fast ");
-    core.auxiliary(3, base + 64).auxiliary(31, stack + page - 64);
-    add_module(core, base, program_);
-    std::string content(page, 's');
-    content.replace(page - 64, path_.size() + 1, path_.c_str(), path_.size() + 1);
-    core.memory(stack, page, content, 6);
-    return core;
-  }
-  CoreBuilder with_files() const {
-    CoreBuilder core = usual();
-    return add_files(core, base, path_);
-  }
-
-  std::unique_ptr<Target> opened(const CoreBuilder& core, const std::string& executable = "") {
-    std::string path = folder_ + "/cores/core";
-    place(path, core.finish());
-    auto target = open_core(path, executable);
-    EXPECT_TRUE(target) << target.error().what;
-    return target ? std::move(*target) : nullptr;
-  }
-  static std::vector<LossKind> losses(const Target& target) {
-    std::vector<LossKind> kinds;
-    for (const Loss& loss : target.info().losses) kinds.push_back(loss.kind);
-    return kinds;
-  }
-  static char byte_at(Target& target, uint64_t address) {
-    std::byte byte{'?'};
-    return target.memory().read(address, std::span(&byte, 1)) ? static_cast<char>(byte) : '\0';
-  }
-  static Result<std::unique_ptr<Target>> from_bytes(const std::string& bytes) {
-    return open_core_bytes(as_bytes(bytes), {.name = "some.core"});
-  }
-
-  MappedElf program_{.build_id = std::string("\x12\x34\x56\x78", 4)};
-  std::string folder_, path_;
-};
 
 TEST_F(ElfCores, TellWhoDiedOfWhat) {
   auto core = opened(with_files());
@@ -282,21 +189,6 @@ TEST_F(ElfCores, ListMappingsWithTheirFilesAndTheStack) {
   EXPECT_THAT(seen, ElementsAre("r-- " + path_, "r-x " + path_, "rw- " + path_, "rw- ", "rw- [stack]"));
 }
 
-TEST_F(ElfCores, WithMappingsOnTopOfEachOtherKeepThemApart) {
-  CoreBuilder builder = with_files();
-  for (uint64_t i = 0; i < 3000; ++i) {
-    builder.file(base, stack + page * i, i, "/some/data").file(stack + page * i, stack + page * 9000, 0, "/other/data");
-    builder.memory(base + page * i, stack, "x").memory(stack + page * i, 9000 * page, "");
-  }
-  auto core = opened(builder);
-  testing::ask_everything(*core);
-  uint64_t end = 0;
-  for (const TargetMapping& mapping : core->mappings()) {
-    EXPECT_GE(mapping.start, end);
-    end = mapping.end;
-  }
-}
-
 TEST_F(ElfCores, MayHaveThousandsOfThreads) {
   CoreBuilder builder = with_files();
   for (uint32_t tid = 100; tid < 5100; ++tid) builder.thread({.tid = tid, .ip = base + page, .sp = stack});
@@ -304,110 +196,6 @@ TEST_F(ElfCores, MayHaveThousandsOfThreads) {
   auto core = opened(builder);
   EXPECT_EQ(core->threads(ThreadWish::stacks)->size(), 5003u);
   EXPECT_THAT(losses(*core), ElementsAre(LossKind::threads_missing));  // the tid that came twice
-}
-
-TEST_F(ElfCores, CutOffAnywhereGiveWhatIsThere) {
-  for (CoreBuilder builder : {with_files(), usual(), with_files().process_before_threads().notes_at_the_end()}) {
-    std::string whole = builder.finish();
-    auto complete = from_bytes(whole);
-    ASSERT_TRUE(complete);
-    size_t threads = 0;
-    std::vector<size_t> sizes;
-    for (size_t size = 0; size < whole.size(); size += size < 6000 ? 8 : page) sizes.push_back(size / 8 * 8);
-    for (size_t size : sizes) {
-      std::string bytes = whole.substr(0, size);
-      auto cut = from_bytes(bytes);
-      if (!cut) {
-        EXPECT_LT(size, 2 * page) << cut.error().what;
-        EXPECT_FALSE(cut.error().what.empty());
-        continue;
-      }
-      testing::ask_everything(**cut);
-      EXPECT_THAT((*cut)->info().losses, ::testing::Not(IsEmpty())) << "cut at " << size;
-      size_t found = (*cut)->threads(ThreadWish::stacks)->size();
-      EXPECT_GE(found, threads);
-      threads = found;
-      for (uint64_t address : {base, base + 2 * page + 100, stack}) {
-        char byte = byte_at(**cut, address);
-        EXPECT_TRUE(byte == '\0' || byte == byte_at(**complete, address)) << "cut at " << size << ", " << address;
-      }
-    }
-  }
-}
-
-TEST_F(ElfCores, WithFlippedBitsDoNoHarm) {
-  std::string whole = with_files().finish();
-  size_t headers = std::min<size_t>(whole.size(), 64 + 56 * 6 + 4000);
-  for (size_t at = 0; at < headers; ++at) {
-    for (int bit = 0; bit < 8; ++bit) {
-      std::string bytes = whole;
-      bytes[at] = static_cast<char>(bytes[at] ^ (1 << bit));
-      auto core = open_core_bytes(as_bytes(bytes), {.name = "flipped", .places = {.opens_files = false}});
-      if (core) testing::ask_everything(**core);
-    }
-  }
-}
-
-std::string sentence(const Result<std::unique_ptr<Target>>& core) { return core ? "opened" : core.error().what; }
-
-TEST_F(ElfCores, ThatAreNoneAreRefusedInOneSentence) {
-  EXPECT_EQ(sentence(from_bytes("")),
-            "some.core is empty: the disk was full, or ulimit -c too small, when it was written");
-  EXPECT_EQ(sentence(from_bytes("just text")), "some.core is no core file: not an ELF file");
-  EXPECT_EQ(sentence(from_bytes(program_.file())), "some.core is a program or library, and not the core of one");
-  EXPECT_EQ(sentence(from_bytes(with_files().finish().substr(0, 100))),
-            "some.core is cut off before the list of its memory: nothing can be read from it");
-  std::string big_endian = with_files().finish();
-  big_endian[5] = 2;
-  EXPECT_EQ(sentence(from_bytes(big_endian)), "some.core is no core file: a big-endian ELF file");
-}
-
-TEST_F(ElfCores, OfOtherProcessorsSayWhoseTheyAre) {
-  EXPECT_EQ(
-      sentence(from_bytes(with_files().machine(183).finish())),
-      "some.core is the core of a 64-bit aarch64 program (main-thread, pid 40, ended by SIGSEGV); only those of x86-64 "
-      "programs can be asked here, gdb-multiarch reads the others");
-}
-
-TEST_F(ElfCores, Of32BitProgramsSayWhoseTheyAre) {
-  // struct elf_prpsinfo of i386: pr_pid at 12, pr_fname at 28.
-  std::string info(124, '\0');
-  info.replace(12, 1, "\x11");
-  info.replace(28, 6, "narrow");
-  std::string notes = testing::elf_note("CORE", 3, info);
-  std::string bytes = testing::ByteWriter()
-                          .bytes("\177ELF")
-                          .u8(1)
-                          .u8(1)
-                          .u8(1)
-                          .bytes(std::string(9, '\0'))
-                          .u16(4)
-                          .u16(3)
-                          .u32(1)
-                          .u32(0)
-                          .u32(52)
-                          .u32(0)
-                          .u32(0)
-                          .u16(52)
-                          .u16(32)
-                          .u16(1)
-                          .u16(0)
-                          .u16(0)
-                          .u16(0)
-                          .u32(4)
-                          .u32(84)
-                          .u32(0)
-                          .u32(0)
-                          .u32(notes.size())
-                          .u32(0)
-                          .u32(0)
-                          .u32(4)
-                          .bytes(notes)
-                          .text();
-  EXPECT_EQ(
-      sentence(from_bytes(bytes)),
-      "some.core is the core of a 32-bit i386 program (narrow, pid 17); only those of x86-64 programs can be asked "
-      "here, gdb-multiarch reads the others");
 }
 
 }  // namespace
