@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cstdlib>
@@ -23,6 +24,8 @@ std::string debuginfod_cache() {
   return home == nullptr ? std::string() : std::string(home) + "/.cache/debuginfod_client";
 }
 
+bool is_there(const std::string& path) { return path.starts_with('/') && ::access(path.c_str(), F_OK) == 0; }
+
 std::vector<std::string> places_of(const WantedModule& wanted, const SearchPlaces& places) {
   std::vector<std::string> found;
   auto add = [&](std::string place) {
@@ -33,10 +36,11 @@ std::vector<std::string> places_of(const WantedModule& wanted, const SearchPlace
   if (std::string name = file_name(wanted.path); !places.core_folder.empty() && !name.empty())
     add(places.core_folder + "/" + name);
   if (const std::string& id = wanted.build_id; id.size() > 2) {
+    std::string place = fmt::format("/.build-id/{}/{}", id.substr(0, 2), id.substr(2));
+    add("/usr/lib/debug" + place);
     // Fedora's packages have links there to the files themselves.
-    for (const char* folder : {"/usr/lib/debug", "/usr/lib"})
-      add(fmt::format("{}/.build-id/{}/{}", folder, id.substr(0, 2), id.substr(2)));
-    if (std::string cache = debuginfod_cache(); cache.starts_with('/')) add(fmt::format("{}/{}/executable", cache, id));
+    if (is_there("/usr/lib/.build-id")) add("/usr/lib" + place);
+    if (std::string cache = debuginfod_cache(); is_there(cache)) add(fmt::format("{}/{}/executable", cache, id));
   }
   return found;
 }

@@ -73,8 +73,8 @@ std::string processes_text(const HandleReport& report, const HandleTextOptions& 
 // "12 events were dropped": a meaning about many begins with what there are many of; others tell how often at the end.
 std::string loss_words(const MergedLoss& loss) {
   const LossMeaning& meaning = meaning_of(loss.kind);
-  static constexpr std::string_view plurals[] = {"events", "stacks", "names", "handles", "threads",
-                                                 "blocks", "frames", "pages", "modules"};
+  static constexpr std::string_view plurals[] = {"events",  "stacks", "names",  "handles",
+                                                 "threads", "blocks", "frames", "pages"};
   std::string_view first = meaning.meaning.substr(0, meaning.meaning.find(' '));
   std::string words(meaning.meaning);
   if (std::ranges::find(plurals, first) != std::end(plurals)) {
