@@ -7,6 +7,7 @@
 #include "shell/help_commands.h"
 #include "shell/lock_commands.h"
 #include "shell/record_commands.h"
+#include "shell/thread_commands.h"
 #include "shell/watch_command.h"
 
 namespace culprit {
@@ -126,6 +127,14 @@ constexpr OptionRow locks_options[] = {
     {"--no-wait", "", ValueKind::none, "", "one look instead of two: not told what only waits for a moment"},
     {"--no-stacks", "", ValueKind::none, "", "no stacks and names of functions: the verdicts alone, at once"},
     json_option};
+constexpr OptionRow stacks_options[] = {
+    json_option,
+    {"--thread", "", ValueKind::text, "TID|NAME", "only this thread, or those of that name (* and ? match)"},
+    {"--find", "", ValueKind::text, "SYMBOL",
+     "only threads with such a function on their stack: part of its name, or a pattern with * and ? for all of it"},
+    {"--raw", "", ValueKind::none, "", "addresses and how each was found, without symbols"},
+    {"--top", "", ValueKind::count, "N", "show N different stacks (20)"},
+    {"--all", "", ValueKind::none, "", "every stack with every frame, and every thread"}};
 constexpr OptionRow doctor_options[] = {json_option};
 constexpr OptionRow help_options[] = {
     {"--markdown", "", ValueKind::none, "", "the whole reference, as in docs/commands.md"}};
@@ -202,6 +211,16 @@ constexpr std::string_view locks_details =
     "    culprit locks 1234\n"
     "    culprit locks core.1234 --all\n"
     "    culprit locks server --address g_mutex";
+constexpr std::string_view stacks_details =
+    "TARGET is a process id, the name of one running program, or a core file. Threads that do the same are one group; "
+    "those\n"
+    "whose stack has code of one's own come first. Of a process, threads that wait are not stopped; those that run, or "
+    "whose\n"
+    "stack takes more than the stack pointer to walk, stand still for a moment, one by one: how long is told.\n"
+    "\n"
+    "    culprit stacks server\n"
+    "    culprit stacks 1234 --find pthread_mutex_lock --all\n"
+    "    culprit stacks core --thread 'worker*'";
 constexpr std::string_view doctor_details =
     "Looks at the agent, the C library, permissions, the clock, limits and symbol sources of this machine, and tells "
     "for\n"
@@ -225,6 +244,8 @@ constexpr Command commands[] = {
      Operands::at_most_one, run_record_status},
     {"record cancel", "[NAME]", "end a recorder and throw away what it recorded", "", doctor_options,
      Operands::at_most_one, run_record_cancel},
+    {"stacks", "[options] TARGET", "what all threads do: their stacks, equal ones folded, and what they wait for",
+     stacks_details, stacks_options, Operands::one, run_stacks},
     {"watch", "[options] PID|NAME|--all", "how many handles there are, and whether they grow", watch_details,
      watch_options, Operands::at_most_one, run_watch},
     {"locks", "[options] PID|NAME|CORE", "who holds the lock that everybody waits for: owners, waiters, deadlocks",
