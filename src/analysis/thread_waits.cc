@@ -114,6 +114,9 @@ constexpr FunctionRow function_rows[] = {
     {"pthread_once", "waits for another thread's pthread_once"},
     {"cxa_guard_acquire", "waits for another thread to make a static variable"},
     {"sem_wait", "waits for a semaphore"},
+    {"new_sem_wait", "waits for a semaphore"},
+    {"new_sem_wait_slow64", "waits for a semaphore"},  // sem_wait() jumps there
+    {"do_futex_wait", "waits for a semaphore"},        // of older glibcs, for semaphores alone
     {"sem_timedwait", "waits for a semaphore, with a time limit"},
     {"sem_clockwait", "waits for a semaphore, with a time limit"},
     {"getaddrinfo", "looks up a host name"},
@@ -137,7 +140,7 @@ std::string_view bare_name(std::string_view name) {
     while (name.starts_with('_')) name.remove_prefix(1);
     if (name.starts_with("GI_")) name.remove_prefix(3);
   }
-  return name;
+  return name.substr(0, name.find('.'));  // "do_futex_wait.constprop.0"
 }
 
 // The outermost one of those that the program's own code has called: it knows best why the others wait.

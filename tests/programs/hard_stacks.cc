@@ -1,5 +1,6 @@
 // Makes one event in each situation that is hard to unwind. The initial value of the event is 1000 + the number of the
-// case, so that a debugger which stops at the system call knows where it is.  Prints "case NAME INITIAL_VALUE HANDLE".
+// case, so that a debugger which stops at the system call knows where it is. In the case that CULPRIT_STAND_AT names it
+// stands still for good. Prints "case NAME INITIAL_VALUE HANDLE".
 #include <alloca.h>
 #include <errno.h>
 #include <immintrin.h>
@@ -75,6 +76,8 @@ volatile int needed = 0;  // results go here, or the compiler makes tail calls
 __attribute__((noinline)) int make_event(int which) {
   int event = eventfd(1000 + static_cast<unsigned>(which), 0);
   handles[which] = event;
+  const char* stand_at = getenv("CULPRIT_STAND_AT");
+  while (stand_at != nullptr && strcmp(stand_at, case_names[which]) == 0) pause();
   std::printf("case %s %d %d\n", case_names[which], 1000 + which, event);
   return event;
 }
