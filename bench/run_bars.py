@@ -17,6 +17,7 @@ import tempfile
 import attach_bars
 import big_unit
 import bpf_bars
+import breakpoint_bars
 import core_bars
 import measure
 import ptrace_bars
@@ -137,7 +138,7 @@ def symbols(bench):
 
 PARTS = {"loop": loop, "bpf": bpf_bars.bpf, "ptrace": ptrace_bars.ptrace, "attach": attach_bars.attach, "record": record_bars.record,
          "untouched": untouched, "start_up": start_up, "size": size, "report": report, "symbols": symbols,
-         "cores": core_bars.cores}
+         "cores": core_bars.cores, "breakpoints": breakpoint_bars.breakpoints}
 
 
 def machine():

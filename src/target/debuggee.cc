@@ -11,6 +11,7 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <utility>
 
@@ -109,7 +110,8 @@ void Debuggee::wait_for_reply(const RunBound& bound) {
   Time end = bound.duration == 0 ? 0 : monotonic_now() + bound.duration;
   for (bool was_told = false;;) {
     pollfd waited{socket_.get(), POLLIN, 0};
-    bool has_answer = poll(&waited, 1, static_cast<int>(look_interval / 1'000'000)) > 0;
+    Time patience = end == 0 ? look_interval : std::clamp<Time>(end - monotonic_now(), 0, look_interval);
+    bool has_answer = poll(&waited, 1, static_cast<int>((was_told ? look_interval : patience) / 1'000'000)) > 0;
     if (has_answer) return;
     bool is_wanted = (end != 0 && monotonic_now() >= end) || (bound.wants_break_in && bound.wants_break_in());
     if (!is_wanted || std::exchange(was_told, true)) continue;

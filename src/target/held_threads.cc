@@ -54,6 +54,13 @@ bool has_pending_trap(uint32_t tid) {
 
 constexpr uint64_t trap_bit = uint64_t{1} << (SIGTRAP - 1);
 
+// A system call that was interrupted begins anew: the thread is not where rip says, but one instruction before.
+bool will_repeat_call(const Registers& registers) {
+  constexpr int64_t first = -516, last = -512;  // ERESTART_RESTARTBLOCK … ERESTARTSYS
+  auto result = static_cast<int64_t>(registers.rax);
+  return static_cast<int64_t>(registers.orig_rax) >= 0 && result >= first && result <= last;
+}
+
 bool mend_interrupted_call(Registers& registers) {
   user_regs_struct raw;
   memcpy(&raw, &registers, sizeof raw);
@@ -138,8 +145,11 @@ std::optional<HeldThreads::News> HeldThreads::next_news() {
   if (waitid(P_ALL, 0, &info, WEXITED | WSTOPPED | WNOHANG | WNOWAIT | __WALL) != 0 || info.si_pid == 0) return {};
   auto tid = static_cast<uint32_t>(info.si_pid);
   if (info.si_code == CLD_TRAPPED || info.si_code == CLD_STOPPED) {
+    int signal = info.si_status & 0xff, event = info.si_status >> 8;
     unsettled_ = tid;
-    return News{note(tid, info.si_status & 0xff, info.si_status >> 8)};
+    // The kernel lets nothing be done with a thread that took another's id by exec before that was waited for.
+    if (event == PTRACE_EVENT_EXEC) waitpid(info.si_pid, nullptr, __WALL | WNOHANG);
+    return News{note(tid, signal, event)};
   }
   int status = 0;
   if (waitpid(info.si_pid, &status, __WALL | WNOHANG) == info.si_pid && !WIFSTOPPED(status)) note_end(tid, status);
@@ -331,7 +341,8 @@ bool HeldThreads::run_on(HeldThread& thread) {
     ptrace(PTRACE_LISTEN, thread.tid, nullptr, nullptr);
     return true;
   }
-  BreakpointSite* site = thread.passed == thread.registers.rip ? table_.site_at(thread.passed) : nullptr;
+  bool has_passed = thread.passed == thread.registers.rip && !will_repeat_call(thread.registers);
+  BreakpointSite* site = has_passed ? table_.site_at(thread.passed) : nullptr;
   if (site != nullptr && site->slot == 0) return false;
   // Within moved code it goes on as it is; so do system calls there that are made again.
   Registers real = thread.registers;
