@@ -7,6 +7,7 @@
 #include <array>
 #include <map>
 
+#include "analysis/death_words.h"
 #include "analysis/target_stacks.h"
 #include "analysis/thread_waits.h"
 #include "analysis/trace_words.h"
@@ -156,6 +157,7 @@ Result<ThreadReport> report_threads(Target& target, const SymbolLookup& lookup, 
   const TargetInfo& info = target.info();
   ThreadReport report{.kind = info.kind, .target = info.name, .executable = info.executable, .command = info.command};
   report.pid = info.pid;
+  report.death = death_words(info);
   report.all_threads = threads->size();
   std::erase_if(*threads, [&](const TargetThread& thread) { return !is_asked_for(thread, question.thread); });
   TargetStacks stacks(target, question.names ? lookup : SymbolLookup());

@@ -39,6 +39,7 @@ struct ThreadGroup {
 struct ThreadReport {
   TargetKind kind = TargetKind::live;
   std::string target, executable, command;
+  std::string death;  // of a core: what ended the process, in words; empty: nothing did
   uint32_t pid = 0;
   std::vector<ReportThread> threads;  // that were asked for, ascending by tid
   size_t all_threads = 0;

@@ -120,7 +120,10 @@ constexpr OptionRow record_start_options[] = {
     {"--memory", "", ValueKind::size, "SIZE", "at most so much for the recorder's own tables (256M)"},
     live_via_option,
     json_option};
+constexpr OptionRow executable_option{"--executable", "", ValueKind::text, "FILE",
+                                      "where the program of a core is, if not where the core says"};
 constexpr OptionRow locks_options[] = {
+    executable_option,
     {"--all", "", ValueKind::none, "", "every lock and every wait, and whole stacks"},
     {"--address", "", ValueKind::text, "ADDRESS|NAME",
      "one lock: its kind, state, owner and waiters; by address (0x…) or the name of its variable"},
@@ -129,6 +132,7 @@ constexpr OptionRow locks_options[] = {
     json_option};
 constexpr OptionRow stacks_options[] = {
     json_option,
+    executable_option,
     {"--thread", "", ValueKind::text, "TID|NAME", "only this thread, or those of that name (* and ? match)"},
     {"--find", "", ValueKind::text, "SYMBOL",
      "only threads with such a function on their stack: part of its name, or a pattern with * and ? for all of it"},

@@ -7,7 +7,7 @@
 namespace culprit {
 
 Ending run_locks(const Arguments& arguments, const Streams& streams) {
-  auto target = open_target(arguments.operands.front());
+  auto target = open_target(arguments.operands.front(), arguments.text("--executable"));
   if (!target) return complain(streams, target.error());
   LockQuestioner questioner(**target);
   auto report = questioner.ask(arguments);

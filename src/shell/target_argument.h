@@ -10,7 +10,7 @@
 namespace culprit {
 
 // A pid, the name of one running program, or a core file. The error is one sentence: what it is instead, or why it
-// cannot be looked at.
-Result<std::unique_ptr<Target>> open_target(const std::string& argument);
+// cannot be looked at. `executable`: where the program of a core is, if not where the core says; may be empty.
+Result<std::unique_ptr<Target>> open_target(const std::string& argument, const std::string& executable = "");
 
 }  // namespace culprit

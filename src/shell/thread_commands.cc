@@ -26,7 +26,7 @@ Ending answer_stacks(Target& target, const Arguments& arguments, const Streams& 
 }
 
 Ending run_stacks(const Arguments& arguments, const Streams& streams) {
-  auto target = open_target(arguments.operands.front());
+  auto target = open_target(arguments.operands.front(), arguments.text("--executable"));
   if (!target) return complain(streams, target.error());
   return answer_stacks(**target, arguments, streams);
 }

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <filesystem>
 
 #include "base/text.h"
 #include "format/core_outline.h"
@@ -209,12 +210,16 @@ Result<std::unique_ptr<Target>> open_core_bytes(Bytes bytes, CoreSource source) 
 Result<std::unique_ptr<Target>> open_core(const std::string& path, const std::string& executable) {
   auto file = read_core_file(path);
   if (!file) return tl::unexpected<Error>(std::move(file).error());
-  size_t slash = path.rfind('/');
-  CoreSource source{
-      .name = path,
-      .places = {.executable = executable,
-                 .core_folder = slash == std::string::npos ? "." : path.substr(0, std::max<size_t>(slash, 1))},
-      .incomplete = std::move(file->incomplete)};
+  // Symbols are looked up by absolute paths.
+  auto absolute = [](const std::string& name) {
+    std::error_code none;
+    return name.empty() ? name : std::filesystem::absolute(name, none).lexically_normal().string();
+  };
+  std::string folder = absolute(path);
+  folder.resize(folder.rfind('/') == std::string::npos ? 0 : folder.rfind('/'));
+  CoreSource source{.name = path,
+                    .places = {.executable = absolute(executable), .core_folder = folder},
+                    .incomplete = std::move(file->incomplete)};
   auto core = make_core(file->mapping.bytes(), std::move(source));
   if (!core) return tl::unexpected<Error>(std::move(core).error());
   (*core)->keep(std::move(file->mapping));

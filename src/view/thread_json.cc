@@ -40,6 +40,7 @@ std::string threads_as_json(const ThreadReport& report) {
                {"pid", report.pid},
                {"executable", utf8(report.executable)},
                {"command", utf8(report.command)},
+               {"death", report.death},
                {"threads_in_all", report.all_threads},
                {"stopped", report.stopped},
                {"longest_stop", report.longest_stop},

@@ -28,8 +28,9 @@ std::string stops_words(const ThreadReport& report) {
 
 std::string heading(const ThreadReport& report, const TextStyle& style) {
   std::string program = report.executable.empty() ? "unknown program" : shown(file_name(report.executable), 40);
-  std::string where = report.kind == TargetKind::core ? fmt::format("core {} of {}", shown(report.target, 60), program)
-                                                      : fmt::format("{} (pid {})", program, report.pid);
+  std::string where = report.pid == 0 ? program : fmt::format("{} (pid {})", program, report.pid);
+  if (report.kind == TargetKind::core) where = fmt::format("{} of {}", shown(report.target, 60), where);
+  if (!report.death.empty()) where += ", " + report.death;
   std::string threads = report.threads.size() == report.all_threads
                             ? counted(report.all_threads, "thread")
                             : fmt::format("{} of {}", report.threads.size(), counted(report.all_threads, "thread"));

@@ -106,6 +106,10 @@ TEST_F(ElfCores, LookWhereTheUserSaysThatTheProgramIs) {
   place(folder_ + "/elsewhere/renamed", program_.file());
   auto core = opened(with_files(), folder_ + "/elsewhere/renamed");
   EXPECT_EQ(core->modules().front().opened_path, folder_ + "/elsewhere/renamed");
+  std::filesystem::current_path(folder_ + "/elsewhere");
+  auto relative = opened(with_files(), "renamed");
+  EXPECT_EQ(relative->modules().front().opened_path, folder_ + "/elsewhere/renamed");
+  std::filesystem::current_path("/");
   auto without = opened(with_files());
   EXPECT_THAT(without->modules().front().missing, HasSubstr("not at " + path_ + ", " + folder_ + "/cores/program"));
 }
