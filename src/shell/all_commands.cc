@@ -7,6 +7,7 @@
 #include "shell/help_commands.h"
 #include "shell/lock_commands.h"
 #include "shell/record_commands.h"
+#include "shell/shell_command.h"
 #include "shell/thread_commands.h"
 #include "shell/watch_command.h"
 
@@ -231,6 +232,18 @@ constexpr std::string_view doctor_details =
     "each that does not work the reason and the remedy.";
 constexpr std::string_view completion_details = "To use it now: source <(culprit completion bash)";
 
+constexpr std::string_view shell_details =
+    "The console on a process that runs, a core file, or a recording of handles: threads, stacks, memory, registers, "
+    "code,\n"
+    "symbols, locks and handles, in culprit's words and WinDbg's (~*k, !findstack, x libc!mem*, dps @rsp …). help "
+    "lists\n"
+    "them. Nothing of the process is changed; threads that run are stopped for a moment to read their registers.\n"
+    "\n"
+    "    culprit shell 1234\n"
+    "    culprit shell core.1234 -c '~*k; lm'\n"
+    "    echo '~#k' | culprit shell core.1234";
+constexpr OptionRow shell_options[] = {command_option};
+
 constexpr Command commands[] = {
     {"run", "[options] -- COMMAND [ARGUMENT…]", "run a program and report the handles it leaks", run_details,
      run_options, Operands::program, run_run},
@@ -238,6 +251,8 @@ constexpr Command commands[] = {
      handles_details, handles_options, Operands::one, run_handles},
     {"attach", "[options] PID|NAME", "watch the handles of a process that runs, and ask about them", attach_details,
      attach_options, Operands::one, run_attach},
+    {"shell", "[options] PID|NAME|CORE|RECORDING", "the console: ask about threads, stacks, memory, symbols",
+     shell_details, shell_options, Operands::one, run_shell},
     {"diff", "[options] RECORDING [RECORDING]", "what has changed between two moments, or two recordings", diff_details,
      diff_options, Operands::one_or_two, run_diff},
     {"record start", "[options]", "record in the background", record_start_details, record_start_options,

@@ -1,84 +1,136 @@
 #include "shell/console.h"
 
-#include <fmt/core.h>
+#include <fmt/format.h>
 
 #include <algorithm>
 
 #include "base/text.h"
+#include "shell/console_commands.h"
+#include "shell/console_session.h"
+#include "shell/interrupts.h"
 #include "shell/line_reader.h"
 #include "shell/suggest.h"
 #include "shell/words.h"
 
 namespace culprit {
+namespace {
 
-Console::Console(std::string prompt, std::vector<ConsoleCommand> commands, const Streams& streams)
-    : prompt_(std::move(prompt)), commands_(std::move(commands)), streams_(streams) {
-  commands_.push_back({"help", "? .help", "[COMMAND]", "what there is to type",
-                       [](Console& console, const std::vector<std::string>& words) { console.help(words); }});
-  commands_.push_back({"quit", "q qd exit", "", "let the process go, and leave",
-                       [](Console& console, const std::vector<std::string>&) { console.end(); }});
-}
+constexpr int deepest = 20;  // commands within commands: j and .if in each other
+constexpr size_t most_completions = 500;
 
-const ConsoleCommand* Console::find(std::string_view word) const {
-  for (const ConsoleCommand& command : commands_) {
-    if (command.name == word) return &command;
-    for (const std::string& alias : split_words(command.aliases)) {
-      if (alias == word) return &command;
-    }
-  }
-  return nullptr;
-}
+}  // namespace
 
-void Console::help(const std::vector<std::string>& words) {
-  std::string text;
-  for (const ConsoleCommand& command : commands_) {
-    bool is_wanted = words.empty() || command.name == words[0];
-    if (!is_wanted) continue;
-    std::string head = fmt::format("{} {}", command.name, command.usage);
-    if (head.size() > 26) head += fmt::format("\n  {:<26}", "");
-    text += fmt::format("  {:<26} {}\n", head, command.description);
-    if (!command.aliases.empty()) text += fmt::format("  {:<26} also: {}\n", "", command.aliases);
-  }
-  if (text.empty()) return complain({ErrorKind::usage, fmt::format("there is no command {}", printable(words[0]))});
-  answer(streams_, text);
-}
+std::vector<std::string> ConsoleLine::words() const { return split_words(rest); }
+
+Console::Console(ConsoleSession& session, const Streams& streams) : session_(session), streams_(streams) {}
+Console::~Console() = default;
 
 void Console::complain(const Error& error) {
   has_complained_ = true;
-  culprit::complain(streams_, error);
+  // `where` is an address of the target here, which the sentence names itself.
+  culprit::complain(streams_, error.what);
 }
 
-void Console::execute_one(const std::string& text) {
-  std::vector<std::string> words = split_words(text);
-  if (words.empty()) return;
-  std::string word = words.front();
-  words.erase(words.begin());
-  const ConsoleCommand* command = find(word);
-  if (command != nullptr) return command->run(*this, words);
-  std::vector<std::string_view> names;
-  for (const ConsoleCommand& known : commands_) names.push_back(known.name);
-  std::string_view near = nearest(word, names);
-  complain(
-      {ErrorKind::usage, fmt::format("there is no command {}{}", printable(word),
-                                     near.empty() ? "; help lists them" : fmt::format("; did you mean {}?", near))});
+void Console::print(std::string_view text) {
+  // Nobody wants the rest of an answer that was interrupted; a reader that is gone has no use for more commands.
+  if (was_interrupted()) return;
+  if (answer(streams_, text).status != ended_well.status && !was_interrupted()) {
+    has_complained_ = true;
+    end();
+  }
+}
+
+void Console::execute_one(std::string_view text, std::string_view& rest_of_line) {
+  ConsoleLine line = split_line(text);
+  const ConsoleCommand* command = find_console_command(line.word);
+  if (command == nullptr) {
+    std::vector<std::string> names;
+    for (const ConsoleCommand& known : console_commands())
+      for (std::string& name : split_words(known.names)) names.push_back(std::move(name));
+    std::vector<std::string_view> candidates(names.begin(), names.end());
+    std::string_view near = nearest(line.word, candidates);
+    return complain(
+        {ErrorKind::usage, fmt::format("there is no command {}{}", printable(line.word),
+                                       near.empty() ? "; help lists them" : fmt::format("; did you mean {}?", near))});
+  }
+  if (command->is_whole_line && !rest_of_line.empty()) {
+    // The views lie in one text, with the semicolon between them.
+    const char* end = rest_of_line.data() + rest_of_line.size();
+    line = split_line(trimmed({text.data(), static_cast<size_t>(end - text.data())}));
+    rest_of_line = {};
+  }
+  last_ = command->repeats ? std::string(line.word) : "";
+  command->run(*this, line);
 }
 
 bool Console::execute(std::string_view line) {
-  for (const std::string& command : split_commands(line)) {
-    if (has_ended_) break;
-    execute_one(command);
+  if (depth_ >= deepest) return complain({ErrorKind::limit, "too many commands within each other"}), true;
+  std::string copy(line);
+  std::string_view rest = copy;
+  ++depth_;
+  while (!has_ended_ && !trimmed(rest).empty()) {
+    if (trimmed(rest).starts_with('*')) break;  // a comment
+    std::string_view command = take_command(rest);
+    if (command.empty() || command.starts_with("$$")) continue;
+    {
+      Streams before = streams_;
+      LoggedStreams logged(before, depth_ == 1 ? log_.fd() : -1);
+      streams_ = logged.streams();
+      execute_one(command, rest);
+      streams_ = before;
+    }
+    if (!was_interrupted()) continue;
+    if (depth_ > 1) break;
+    complain({ErrorKind::usage, "stopped by Ctrl-C"});
+    if (!is_conversation_) end();
+    forget_interrupt();
+    break;
   }
+  --depth_;
   return !has_ended_;
 }
 
-void Console::converse(const std::function<void()>& before_prompt) {
-  LineReader reader;
+bool Console::repeat() {
+  if (last_.empty()) return false;
+  execute(std::string(last_));
+  return true;
+}
+
+std::vector<std::string> Console::completions(const std::string& line, const std::string& word, size_t begin) {
+  bool is_command = trimmed(std::string_view(line).substr(0, begin)).empty() || line[begin - 1] == ';';
+  std::vector<std::string> found;
+  if (!is_command) return session_.completions(split_line(trimmed(line)), word, most_completions);
+  for (const ConsoleCommand& command : console_commands())
+    for (const std::string& name : split_words(command.names))
+      if (name.starts_with(word)) found.push_back(name);
+  std::ranges::sort(found);
+  return found;
+}
+
+bool Console::converse(const std::function<std::string()>& prompt) {
+  LineReader reader([this](const std::string& line, const std::string& word, size_t begin) {
+    return completions(line, word, begin);
+  });
+  is_conversation_ = reader.is_terminal();
+  if (is_conversation_) print(session_.status() + "help lists what there is to type\n");
   while (!has_ended_) {
-    before_prompt();
-    auto line = reader.next(prompt_);
-    if (!line) return;
-    execute(*line);
+    std::string shown = prompt();
+    auto line = reader.next(shown);
+    if (was_interrupted()) {  // at the prompt: the line is given up; in a script there is nothing else to give up
+      forget_interrupt();
+      if (is_conversation_) continue;
+      complain({ErrorKind::usage, "stopped by Ctrl-C"});
+      break;
+    }
+    if (!line) break;
+    log_.note(fmt::format("{}{}\n", shown, printable(*line)));
+    if (trimmed(*line).empty() && is_conversation_) {
+      repeat();
+    } else {
+      execute(*line);
+    }
   }
+  return !is_conversation_;
 }
 
 }  // namespace culprit

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "base/text.h"
+#include "shell/console_commands.h"
 
 namespace culprit {
 
@@ -89,6 +90,7 @@ std::string commands_markdown() {
     if (!command.details.empty()) text += fmt::format("{}\n\n", command.details);
     if (!command.options.empty()) text += fmt::format("```\n{}```\n\n", options_help(command));
   }
+  text += console_markdown();
   return text + fmt::format("## Exit status\n\n{}", exit_status);
 }
 

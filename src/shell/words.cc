@@ -2,6 +2,8 @@
 
 #include <fmt/core.h>
 
+#include <algorithm>
+
 #include "shell/values.h"
 
 namespace culprit {
@@ -44,18 +46,26 @@ std::vector<std::string> split_words(std::string_view line) {
   return words;
 }
 
-std::vector<std::string> split_commands(std::string_view line) {
-  std::vector<std::string> commands(1);
+std::string_view trimmed(std::string_view text) {
+  constexpr std::string_view blanks = " \t\r\n";
+  size_t first = text.find_first_not_of(blanks);
+  if (first == text.npos) return {};
+  return text.substr(first, text.find_last_not_of(blanks) - first + 1);
+}
+
+std::string_view take_command(std::string_view& line) {
   char quote = 0;
-  for (char c : line) {
-    if (quote == 0 && c == ';') {
-      commands.emplace_back();
-      continue;
-    }
+  size_t depth = 0, end = 0;
+  for (; end < line.size(); ++end) {
+    char c = line[end];
+    if (quote == 0 && depth == 0 && c == ';') break;
     if (quote != 0 ? c == quote : c == '\'' || c == '"') quote = quote != 0 ? 0 : c;
-    commands.back() += c;
+    if (quote == 0 && c == '{') ++depth;
+    if (quote == 0 && c == '}' && depth != 0) --depth;
   }
-  return commands;
+  std::string_view command = trimmed(line.substr(0, end));
+  line.remove_prefix(std::min(line.size(), end + 1));
+  return command;
 }
 
 Result<Arguments> parse_words(const Command& command, const std::vector<std::string>& words) {

@@ -11,8 +11,10 @@ namespace culprit {
 
 // Split at blanks; '…' and "…" keep them together.
 std::vector<std::string> split_words(std::string_view line);
-// Split at semicolons outside of quotes.
-std::vector<std::string> split_commands(std::string_view line);
+// The first command of a line, without blanks around it; `line` becomes what follows its semicolon. Semicolons in
+// quotes and in braces belong to the command.
+std::string_view take_command(std::string_view& line);
+std::string_view trimmed(std::string_view text);
 
 // The same options as on a command line. Errors: an unknown option, a value that is missing or of the wrong kind, too
 // many operands.

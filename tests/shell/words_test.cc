@@ -13,8 +13,18 @@ TEST(Words, AreSplitAtBlanksAndKeptTogetherByQuotes) {
   EXPECT_TRUE(split_words(" \t ").empty());
 }
 
-TEST(Words, MakeSeveralCommandsAtSemicolonsOutsideOfQuotes) {
-  EXPECT_EQ(split_commands("mark 'a;b'; diff"), (std::vector<std::string>{"mark 'a;b'", " diff"}));
+std::vector<std::string> commands_of(std::string_view line) {
+  std::vector<std::string> commands;
+  while (!line.empty()) commands.emplace_back(take_command(line));
+  return commands;
+}
+
+TEST(Words, MakeSeveralCommandsAtSemicolonsOutsideOfQuotesAndBraces) {
+  EXPECT_EQ(commands_of("mark 'a;b'; diff "), (std::vector<std::string>{"mark 'a;b'", "diff"}));
+  EXPECT_EQ(commands_of(";;k"), (std::vector<std::string>{"", "", "k"}));
+  EXPECT_EQ(commands_of(".if (1) {k; r} .else {gc}; q"),
+            (std::vector<std::string>{".if (1) {k; r} .else {gc}", "q"}));
+  EXPECT_EQ(commands_of("} 'open; k"), (std::vector<std::string>{"} 'open; k"}));
 }
 
 TEST(Words, AreTheOptionsOfTheCommandLine) {
