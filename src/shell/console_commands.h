@@ -19,6 +19,7 @@ ConsoleLine split_line(std::string_view command);
 std::span<const ConsoleCommand> console_control_commands();
 std::span<const ConsoleCommand> console_expression_commands();
 std::span<const ConsoleCommand> console_handle_commands();
+std::span<const ConsoleCommand> console_lock_commands();
 std::span<const ConsoleCommand> console_memory_commands();
 std::span<const ConsoleCommand> console_stack_commands();
 std::span<const ConsoleCommand> console_symbol_commands();

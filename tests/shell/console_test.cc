@@ -118,8 +118,8 @@ struct Told {
 
 TEST(Console, SuggestsTheNearestWordAndGoesOn) {
   Told told;
-  EXPECT_THAT(told.say(".logopem x; .echo more"),
-              testing::AllOf(HasSubstr("did you mean .logopen?"), HasSubstr("more")));
+  EXPECT_THAT(told.say("!findstak x; .echo more"),
+              testing::AllOf(HasSubstr("did you mean !findstack?"), HasSubstr("more")));
   EXPECT_TRUE(told.console.has_complained());
   EXPECT_THAT(told.say("xyzzyplugh"), HasSubstr("there is no command xyzzyplugh; help lists them"));
 }
@@ -281,7 +281,7 @@ TEST(Console, CommentsDoNothing) {
 
 TEST(Console, SaysWhatARecordingCannotTell) {
   Told told(false);
-  for (const char* command : {"~", "db 0", "r", "lm", "x a!b", "u 0"})
+  for (const char* command : {"~", "k", "db 0", "r", "lm", "x a!b", "u 0", "!uniqstack"})
     EXPECT_THAT(told.say(command), HasSubstr("small is a recording of handles")) << command;
   EXPECT_EQ(told.say("? 2+2"), "Evaluate expression: 4 = 0000000000000004\n");
   EXPECT_THAT(told.say("mark"), HasSubstr("not recorded"));

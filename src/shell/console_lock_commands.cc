@@ -1,0 +1,74 @@
+// Locks at the console: `culprit locks` on the target, and WinDbg's words for it.
+#include <fmt/format.h>
+
+#include "base/text.h"
+#include "shell/console_commands.h"
+#include "shell/console_rows.h"
+
+namespace culprit {
+namespace {
+
+void ask(Console& console, const std::vector<std::string>& options) {
+  if (auto target = console.session().needed_target(); !target) return console.complain(target.error());
+  run_command_row(console, "locks", options);
+}
+
+void locks(Console& console, const ConsoleLine& line) { ask(console, line.words()); }
+
+void deadlock(Console& console, const ConsoleLine&) { ask(console, {}); }
+
+// !locks [-v]
+void all_locks(Console& console, const ConsoleLine& line) {
+  std::vector<std::string> words = line.words();
+  if (words.empty()) return ask(console, {});
+  if (words != std::vector<std::string>{"-v"})
+    return console.complain({ErrorKind::usage, fmt::format("!locks has no option {}", printable(words[0]))});
+  ask(console, {"--all"});
+}
+
+// !cs [-l] [-o] [ADDRESS]: locked ones; their owners' stacks; one.
+void critical_sections(Console& console, const ConsoleLine& line) {
+  std::vector<std::string> options{"--all"};
+  std::string_view rest = line.rest;
+  while (rest.starts_with('-')) {
+    std::string_view option = rest.substr(0, rest.find(' '));
+    if (option != "-l" && option != "-o")
+      return console.complain({ErrorKind::usage, fmt::format("!cs has no option {}", printable(option))});
+    if (option == "-l") std::erase(options, "--all");
+    rest.remove_prefix(option.size());
+    rest.remove_prefix(std::min(rest.find_first_not_of(' '), rest.size()));
+    if (option == "-o" && options.empty()) options.emplace_back("--all");
+  }
+  if (!rest.empty()) {
+    auto address = console.session().value(rest);
+    if (!address) return console.complain(address.error());
+    options.insert(options.end(), {"--address", fmt::format("{:#x}", *address)});
+  }
+  ask(console, options);
+}
+
+constexpr std::string_view subject = "Locks";
+constexpr ConsoleCommand rows[] = {
+    {.subject = subject,
+     .names = "locks",
+     .usage = "[options]",
+     .description = "as `culprit locks`: who holds, who waits, deadlocks",
+     .run = locks},
+    {.subject = subject, .names = "!deadlock", .usage = "", .description = "the same", .run = deadlock},
+    {.subject = subject,
+     .names = "!locks",
+     .usage = "[-v]",
+     .description = "the same; -v every lock and wait that is known",
+     .run = all_locks},
+    {.subject = subject,
+     .names = "!cs",
+     .usage = "[-l] [-o] [ADDRESS]",
+     .description = "every lock that is known; -l those that somebody waits for, -o with whole stacks; or one",
+     .run = critical_sections},
+};
+
+}  // namespace
+
+std::span<const ConsoleCommand> console_lock_commands() { return rows; }
+
+}  // namespace culprit
