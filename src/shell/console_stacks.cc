@@ -10,6 +10,8 @@
 #include "base/text.h"
 #include "shell/console_commands.h"
 #include "shell/interrupts.h"
+#include "shell/thread_commands.h"
+#include "shell/words.h"
 #include "symbols/function_name.h"
 #include "view/text_style.h"
 
@@ -234,8 +236,23 @@ void unique_stacks(Console& console, const ConsoleLine& line) {
   console.print(text);
 }
 
+void all_stacks(Console& console, const ConsoleLine& line) {
+  auto target = console.session().needed_target();
+  if (!target) return console.complain(target.error());
+  auto arguments = parse_words(*find_command("stacks"), line.words());
+  if (!arguments) return console.complain(arguments.error());
+  arguments->operands = {console.session().name()};
+  if (answer_stacks(**target, *arguments, console.streams()).status == ended_in_failure.status)
+    console.note_complaint();
+}
+
 constexpr std::string_view subject = "Threads and stacks";
 constexpr ConsoleCommand rows[] = {
+    {.subject = subject,
+     .names = "stacks",
+     .usage = "[options]",
+     .description = "as `culprit stacks`: what all threads do, equal stacks folded",
+     .run = all_stacks},
     {.subject = subject,
      .names = "k kn kv kb kp kc kL",
      .usage = "[COUNT]",

@@ -3,12 +3,14 @@
 
 #include <algorithm>
 
+#include "analysis/thread_waits.h"
 #include "base/text.h"
 #include "shell/console_commands.h"
 #include "shell/console_session.h"
 #include "shell/console_stacks.h"
 #include "shell/interrupts.h"
 #include "shell/words.h"
+#include "view/text_style.h"
 
 namespace culprit {
 namespace {
@@ -93,7 +95,10 @@ std::string thread_line(ConsoleSession& session, const TargetThread& thread) {
   std::string line =
       fmt::format("{} {:>3}  Id: {:x}.{:x}  tid {:<7} {} {}", mark, session.number_of(thread.tid).value_or(0), info.pid,
                   thread.tid, thread.tid, thread.state, name);
-  return line + "\n";
+  // What its stack would tell, too, takes longer: `stacks` does.
+  std::string waits = wait_in_words(thread, {}, [](uint64_t) { return std::string(); });
+  constexpr size_t waits_from = 50;
+  return waits.empty() ? line + "\n" : fmt::format("{} {}\n", padded(line, waits_from), printable(waits));
 }
 
 void make_current(Console& console, uint32_t tid) {
