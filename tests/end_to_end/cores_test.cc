@@ -13,7 +13,9 @@ namespace culprit::test {
 namespace {
 
 using testing::Addresses;
+using ::testing::HasSubstr;
 using ::testing::IsEmpty;
+using ::testing::Not;
 using Stacks = std::map<uint32_t, Addresses>;
 
 // "thread 17 7f0012 7f0034 …"
@@ -116,6 +118,31 @@ TEST_P(CoresOfTheKernel, TellWhatTheProcessDiedOf) {
 INSTANTIATE_TEST_SUITE_P(Deaths, CoresOfTheKernel, ::testing::Values("abort", "fault", "queue"),
                          [](const auto& info) { return std::string(info.param); });
 
+TEST(CoresWithoutTheirProgram, SayWhichBuildIsMissingAndWhereItWasLookedFor) {
+  TemporaryFolder folder;
+  if (!may_leave_cores() || kernels_core(folder.path(), 1).empty())
+    GTEST_SKIP() << "the kernel writes no plain core files here";
+  std::string copy = folder / "victim";
+  std::filesystem::copy_file(program("core_victim"), copy);
+  Running victim({copy, "fault"}, {.directory = folder.path(), .in_child = [] {
+                                     rlimit all{.rlim_cur = rlim_t{1} << 30, .rlim_max = rlim_t{1} << 30};
+                                     ::setrlimit(RLIMIT_CORE, &all);
+                                   }});
+  std::string core = kernels_core(folder.path(), victim.pid());
+  EXPECT_EQ(victim.wait().signal(), SIGSEGV);
+  std::filesystem::rename(copy, folder / "moved");
+  Ran without = run({culprit_path(), "stacks", core});
+  EXPECT_EQ(without.ending(), "exit 0") << without.err;
+  EXPECT_THAT(without.out, HasSubstr("ended by SIGSEGV at address 0x1234 in thread"));
+  EXPECT_THAT(without.out, HasSubstr("1 file is missing that the process had mapped"));
+  EXPECT_THAT(without.out, HasSubstr(copy + ", on 8 stacks"));
+  EXPECT_THAT(without.out, HasSubstr("build id "));
+  EXPECT_THAT(without.out, HasSubstr("partial, because"));
+  Ran told = run({culprit_path(), "stacks", core, "--executable", folder / "moved"});
+  EXPECT_THAT(told.out, HasSubstr("wait_for_condition"));
+  EXPECT_THAT(told.out, Not(HasSubstr("is missing")));
+}
+
 // With everything in the core, its files are not needed to walk its stacks.
 TEST(CoresWithEverything, NeedNoFiles) {
   TemporaryFolder folder;
@@ -186,6 +213,33 @@ TEST_F(CoresOfGcore, HaveTheStacksThatTheLiveProcessHas) {
     EXPECT_EQ(one.end, other.end) << one.module.path;
     EXPECT_EQ(one.bias, other.bias) << one.module.path;
   }
+}
+
+// Function and address of each frame, by tid; of the thread that runs, without the place in its loop.
+std::map<uint32_t, std::vector<std::string>> answer_of_culprit(const std::string& target) {
+  Ran ran = run({culprit_path(), "stacks", target, "--json"});
+  EXPECT_EQ(ran.ending(), "exit 0") << ran.err;
+  Json answer = Json::parse(ran.out, nullptr, false);
+  EXPECT_TRUE(answer.at("exact").get<bool>()) << ran.out;
+  std::map<uint32_t, std::vector<std::string>> stacks;
+  for (const Json& group : answer.at("groups")) {
+    std::vector<std::string> frames;
+    for (const Json& frame : group.at("stack"))
+      frames.push_back(frame.at("function").get<std::string>() + " " + frame.at("address").dump());
+    const std::string innermost = group.at("stack").at(0).at("address").dump();
+    if (group.at("wait") == "")
+      std::erase_if(frames, [&](const std::string& frame) { return frame.ends_with(" " + innermost); });
+    for (const Json& tid : group.at("threads")) stacks[tid.get<uint32_t>()] = frames;
+  }
+  return stacks;
+}
+
+TEST_F(CoresOfGcore, GiveTheAnswerOfTheLiveProcess) {
+  auto live = answer_of_culprit(std::to_string(victim_->pid()));
+  auto core = answer_of_culprit(make());
+  EXPECT_EQ(live.size(), 8u);
+  EXPECT_EQ(core.size(), 8u);
+  for (const auto& [tid, stack] : live) EXPECT_EQ(stack, core[tid]) << "thread " << tid;
 }
 
 TEST_F(CoresOfGcore, OfAHealthyProcessTellOfNoSignal) {
