@@ -15,6 +15,7 @@ namespace {
 constexpr size_t most_stacks_for_names = 64;
 
 bool is_same_wait(const SeenWait& a, const SeenWait& b) {
+  if (a.typed.is_refused && b.typed.is_refused) return a.call == b.call;
   return a.call == b.call && a.typed.lock.kind == b.typed.lock.kind && a.typed.lock.owner == b.typed.lock.owner &&
          a.owner_state == b.owner_state;
 }
@@ -31,6 +32,23 @@ std::vector<bool> still_waits(const LockScene& first, const LockScene& second) {
   for (size_t at = 0; at < second.waits.size(); at++) {
     const SeenWait* before = first.wait_of(second.threads[second.waits[at].thread].thread.tid);
     still[at] = before != nullptr && is_same_wait(*before, second.waits[at]);
+  }
+  return still;
+}
+
+// The same without looking at all threads again: only waits that somebody in particular could end matter to verdicts.
+std::vector<bool> still_owned_waits(Target& target, LockObserver& observer, const LockScene& scene) {
+  observer.forget_peers();
+  std::vector<bool> still(scene.waits.size(), true);
+  for (size_t at = 0; at < still.size(); at++) {
+    const SeenWait& wait = scene.waits[at];
+    if (wait.releasers.empty() && wait.owner_state == OwnerState::none) continue;
+    const SeenThread& thread = scene.threads[wait.thread];
+    auto standing = standing_of(thread.thread.pid != 0 ? thread.thread.pid : target.info().pid, thread.thread.tid);
+    still[at] = standing && standing->call.number == static_cast<int64_t>(wait.call.number);
+    if (!still[at]) continue;
+    auto now = observer.look_again(scene, thread, {wait.call.number, standing->call.arguments});
+    still[at] = now && is_same_wait(wait, *now);
   }
   return still;
 }
@@ -100,6 +118,7 @@ void find_initialisers(LockObserver& observer, const LockScene& scene, const Loc
 // believed. True: all do.
 bool verify(Target& target, LockObserver& observer, const LockScene& scene, std::vector<bool>& still) {
   const std::vector<size_t> threads = threads_to_verify({scene, still});
+  observer.forget_peers();
   auto standing = [&](size_t at) {
     const LockThread& thread = scene.threads[at].thread;
     return standing_of(thread.pid != 0 ? thread.pid : target.info().pid, thread.tid);
@@ -207,9 +226,13 @@ Result<LockReport> examine_locks(Target& target, const LockQuestion& question, c
   std::vector<bool> still(scene->waits.size(), true);
   if (is_live && !question.single_look) {
     std::this_thread::sleep_for(std::chrono::nanoseconds(question.between));
-    const LockScene first = std::move(*scene);
-    CULPRIT_TRY(look_again());
-    still = still_waits(first, *scene);
+    if (question.all_stacks) {
+      const LockScene first = std::move(*scene);
+      CULPRIT_TRY(look_again());
+      still = still_waits(first, *scene);
+    } else {
+      still = still_owned_waits(target, observer, *scene);
+    }
   }
   // Whoever does not stand changes what the others wait for.
   while (is_live && !verify(target, observer, *scene, still)) {

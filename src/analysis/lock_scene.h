@@ -70,6 +70,8 @@ class LockObserver {
   // Something that the last look did not know.
   bool has_learned() const { return has_learned_; }
 
+  // What was found out about pipes and files is asked for anew from now on.
+  void forget_peers() { peers_.clear(); }
   // A wait of this thread as it is now; nothing: it does not wait, or is none of those of the last look.
   std::optional<SeenWait> look_again(const LockScene& scene, const SeenThread& thread, const BlockingCall& call);
 

@@ -93,7 +93,7 @@ class LockText {
     } else if (wait.is_timed) {
       words += ", with a timeout";
     }
-    if (!wait.is_still) words += ", for a moment";
+    if (!wait.is_still && report_.seconds_between != 0) words += ", for a moment";
     if (!wait.where.frames.empty()) words += " in " + stack_phrase(wait.where, 2 * style_.columns, style_.unicode);
     line(words, 2);
   }

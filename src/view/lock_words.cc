@@ -65,6 +65,7 @@ bool is_held(LockKind kind) { return kind != LockKind::thread_end && kind != Loc
 
 // "holds mutex g", "has the other end of pipe 12".
 std::string holding_words(const LockInfo& lock) {
+  if (lock.lock.kind == LockKind::static_guard || lock.lock.kind == LockKind::once) return "runs " + lock_words(lock);
   const bool is_stream = lock.lock.kind == LockKind::pipe || lock.lock.kind == LockKind::socket;
   return fmt::format("{} {}", is_stream ? "has the other end of" : "holds", lock_words(lock));
 }
@@ -103,6 +104,13 @@ std::string lock_words(const LockInfo& info) {
     return fmt::format("the end of {}", info.owner ? thread_words(*info.owner) : fmt::format("thread {}", lock.owner));
   const std::string_view type = lock.kind == LockKind::mutex ? mutex_types.at(static_cast<size_t>(lock.type)) : "";
   if (lock.kind == LockKind::child) return fmt::format("the end of process {}", shown(info.name, name_columns));
+  if (lock.kind == LockKind::static_guard || lock.kind == LockKind::once) {
+    std::string_view name = info.name;
+    if (constexpr std::string_view guard = "guard variable for "; name.starts_with(guard))
+      name.remove_prefix(guard.size());
+    return fmt::format("the {} {}", lock.kind == LockKind::once ? "call once of" : "initialisation of",
+                       name.empty() ? fmt::format("{:#x}", lock.address) : shown(name, name_columns));
+  }
   if (info.is_refused) return "a mutex that inherits priority (the kernel refused it: it would be a deadlock)";
   if (!info.name.empty()) return fmt::format("{}{} {}", type, name_of(lock.kind), shown(info.name, name_columns));
   return fmt::format("{}{} at {:#x}", type, name_of(lock.kind), lock.address);
@@ -215,8 +223,9 @@ std::string step_words(const LockReport& report, const LockVerdict& verdict, siz
   const LockThread& next = verdict.steps[(at + 1) % verdict.steps.size()].thread;
   if (next == step.thread || is_last_of_chain) return words;
   if (lock.lock.kind == LockKind::pipe || lock.lock.kind == LockKind::socket) return words;
+  const bool is_run = lock.lock.kind == LockKind::static_guard || lock.lock.kind == LockKind::once;
   const bool may = lock.owner_state == OwnerState::not_recorded;
-  return fmt::format("{}, {} {}", words, may ? "perhaps held by" : "held by", thread_words(next));
+  return fmt::format("{}, {} {}", words, is_run ? "run by" : may ? "perhaps held by" : "held by", thread_words(next));
 }
 
 std::string calm_words(const LockReport& report) {

@@ -279,6 +279,19 @@ void healthy_waits() {
   start("joiner", [] { std::thread([] { pause(); }).join(); });
 }
 
+// A deadlock among a thousand threads, most of which only wait for work.
+void crowd() {
+  static std::condition_variable work;
+  static std::mutex of_work;
+  for (int i = 0; i < 996; i++)
+    std::thread([] {
+      name_thread("idle");
+      std::unique_lock lock(of_work);
+      work.wait(lock, [] { return false; });
+    }).detach();
+  mutexes();
+}
+
 struct Mode {
   const char* name;
   void (*enter)();
@@ -303,7 +316,8 @@ constexpr Mode modes[] = {{"mutexes", mutexes},
                           {"stream", stream},
                           {"static_guard", static_guard},
                           {"once", once},
-                          {"healthy_waits", healthy_waits}};
+                          {"healthy_waits", healthy_waits},
+                          {"crowd", crowd}};
 
 int main(int argc, char** argv) {
   if (argc < 3) return 2;
