@@ -23,6 +23,7 @@ import lock_bars
 import measure
 import ptrace_bars
 import record_bars
+import stack_bars
 from measure import interleaved, median_ratio, run
 
 
@@ -140,7 +141,7 @@ def symbols(bench):
 PARTS = {"loop": loop, "bpf": bpf_bars.bpf, "ptrace": ptrace_bars.ptrace, "attach": attach_bars.attach, "record": record_bars.record,
          "untouched": untouched, "start_up": start_up, "size": size, "report": report, "symbols": symbols,
          "cores": core_bars.cores, "breakpoints": breakpoint_bars.breakpoints,
-         "locks": lock_bars.locks}
+         "locks": lock_bars.locks, "stacks": stack_bars.stacks}
 
 
 def machine():

@@ -17,7 +17,7 @@
 #include "capture/eject.h"
 #include "capture/handle_calls.h"
 #include "capture/inject.h"
-#include "capture/raised_priority.h"
+#include "target/raised_priority.h"
 #include "capture/victim_check.h"
 
 namespace culprit {

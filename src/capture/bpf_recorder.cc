@@ -6,7 +6,7 @@
 
 #include "base/syscall.h"
 #include "capture/bpf_decoder.h"
-#include "capture/raised_priority.h"
+#include "target/raised_priority.h"
 #include "capture/snapshot.h"
 #include "capture/tsc_clock.h"
 #include "capture/watch_filter.h"

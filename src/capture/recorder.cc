@@ -16,7 +16,7 @@
 #include "capture/launch.h"
 #include "capture/program_examination.h"
 #include "capture/ptrace_run.h"
-#include "capture/raised_priority.h"
+#include "target/raised_priority.h"
 #include "capture/run_surroundings.h"
 
 namespace culprit {

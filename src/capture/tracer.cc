@@ -9,7 +9,7 @@
 #include <chrono>
 #include <vector>
 
-#include "capture/raised_priority.h"
+#include "target/raised_priority.h"
 #include "capture/tsc_clock.h"
 #include "target/cpu_follower.h"
 

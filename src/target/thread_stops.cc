@@ -2,6 +2,7 @@
 
 #include <fmt/core.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <time.h>
 
@@ -13,6 +14,7 @@
 #include "model/clock.h"
 #include "target/process_stopper.h"
 #include "target/ptrace_threads.h"
+#include "target/raised_priority.h"
 #include "target/thread_look.h"
 
 namespace culprit {
@@ -28,7 +30,13 @@ void in_own_thread(Work work) {
   sigset_t all, before;
   sigfillset(&all);
   pthread_sigmask(SIG_SETMASK, &all, &before);  // signals are for the threads that know about them
-  std::thread thread(work);
+  std::thread thread([&] {
+    // Busy threads would leave us no CPU, while others stand still and wait for us. For root before all others.
+    RaisedPriority raised;
+    sched_param lowest{.sched_priority = 1};
+    sched_setscheduler(0, SCHED_RR, &lowest);
+    work();
+  });
   pthread_sigmask(SIG_SETMASK, &before, nullptr);
   thread.join();
 }

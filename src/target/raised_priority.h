@@ -1,3 +1,4 @@
+// A better share of the CPU for a thread of ours that others depend on.
 #pragma once
 
 #include <sys/resource.h>
