@@ -47,11 +47,12 @@ std::string key_of(const ReportStack& stack, const std::string& wait) {
   std::string key = wait + (stack.truncated ? "\n…" : "\n");
   bool is_first = true;
   for (const ReportFrame& frame : stack.frames) {
+    if (is_first && frame.inlined) continue;
     if (frame.function.empty())
       key += fmt::format("{}+{:x}\n", frame.module, frame.offset);
     else
       key += is_first ? frame.function + "\n" : fmt::format("{}+{:x} {}\n", frame.function, frame.offset, frame.line);
-    if (!frame.inlined) is_first = false;
+    is_first = false;
   }
   return key;
 }

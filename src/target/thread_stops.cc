@@ -20,8 +20,8 @@
 namespace culprit {
 namespace {
 
-constexpr size_t at_a_time = 32;
-constexpr Time most_patience = 500'000'000;  // on a busy machine a thread needs a CPU to come to a stop
+constexpr size_t at_a_time = 256;
+constexpr Time most_patience = 2'000'000'000;  // on a busy machine a thread needs a CPU to come to a stop
 constexpr Time patience_inside_kernel = 20'000'000;
 
 // Whatever is traced is let go when the thread that traces it ends, even if all else fails.

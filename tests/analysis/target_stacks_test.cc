@@ -46,7 +46,10 @@ struct Blocked {
       if (leads_through(stacks.walk_all(threads).front(), reinterpret_cast<uint64_t>(block))) break;
       usleep(1000);
     }
-    threads = target->threads(ThreadWish::stacks).value_or(std::vector<TargetThread>{});
+    // A thread that was stopped for it may still be on its way back into its call.
+    do {
+      threads = target->threads(ThreadWish::stacks).value_or(std::vector<TargetThread>{});
+    } while (monotonic_now() < deadline && (threads.empty() || threads[0].known != RegistersKnown::stack_only));
   }
   static bool leads_through(const WalkedStack& stack, uint64_t function) {
     return std::ranges::any_of(stack.frames, [&](const WalkedFrame& frame) {
