@@ -2,6 +2,8 @@
 
 #include <editline/readline.h>
 #include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -45,17 +47,26 @@ char** complete(const char* word, int begin, int) {
   return rl_completion_matches(word, give_found);
 }
 
+// Waits for something to read; false: Ctrl-C was pressed, also just before (a plain read() would not notice that).
+bool wait_for_input() {
+  sigset_t interrupt, before;
+  sigemptyset(&interrupt);
+  sigaddset(&interrupt, SIGINT);
+  sigprocmask(SIG_BLOCK, &interrupt, &before);
+  pollfd input{0, POLLIN, 0};
+  while (!was_interrupted() && ppoll(&input, 1, nullptr, &before) < 0 && errno == EINTR) continue;
+  bool is_ready = !was_interrupted();
+  sigprocmask(SIG_SETMASK, &before, nullptr);
+  return is_ready;
+}
+
 // libedit's own function takes the first EINTR for nothing, so that Ctrl-C would not give up the line. One character
 // of UTF-8; -1: the end, or Ctrl-C.
 int read_character(FILE*) {
   int character = 0, left = 0;
   do {
     unsigned char byte = 0;
-    ssize_t size = 0;
-    do {
-      size = read(0, &byte, 1);
-    } while (size < 0 && errno == EINTR && !was_interrupted());
-    if (size <= 0) return -1;
+    if (!wait_for_input() || read(0, &byte, 1) <= 0) return -1;
     if (left > 0) {
       character = character << 6 | (byte & 0x3f);
       --left;
@@ -144,12 +155,10 @@ std::optional<std::string> LineReader::next(const std::string& prompt) {
       rest_ = end == std::string::npos ? "" : rest_.substr(end + 1);
       return line;
     }
+    if (!wait_for_input()) return std::string();
     char buffer[piece];
     ssize_t size = read(0, buffer, sizeof(buffer));
-    if (size < 0 && errno == EINTR) {
-      if (was_interrupted()) return std::string();
-      continue;
-    }
+    if (size < 0 && errno == EINTR) continue;
     at_end_ = size <= 0;
     if (size > 0) rest_.append(buffer, static_cast<size_t>(size));
   }
