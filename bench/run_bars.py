@@ -19,6 +19,7 @@ import big_unit
 import bpf_bars
 import breakpoint_bars
 import core_bars
+import inventory_bars
 import lock_bars
 import measure
 import ptrace_bars
@@ -141,7 +142,7 @@ def symbols(bench):
 PARTS = {"loop": loop, "bpf": bpf_bars.bpf, "ptrace": ptrace_bars.ptrace, "attach": attach_bars.attach, "record": record_bars.record,
          "untouched": untouched, "start_up": start_up, "size": size, "report": report, "symbols": symbols,
          "cores": core_bars.cores, "breakpoints": breakpoint_bars.breakpoints,
-         "locks": lock_bars.locks, "stacks": stack_bars.stacks}
+         "locks": lock_bars.locks, "stacks": stack_bars.stacks, "inventory": inventory_bars.inventory}
 
 
 def machine():

@@ -79,6 +79,7 @@ void read_status_line(std::string_view key, std::string_view value, ProcessStatu
   if (key == "PPid") read_number(value, status.parent);
   if (key == "TracerPid") read_number(value, status.tracer);
   if (key == "Threads") read_number(value, status.threads);
+  if (key == "FDSize") read_number(value, status.handle_slots);
   if (key == "Seccomp") read_number(value, status.seccomp_mode);
   if (key == "voluntary_ctxt_switches" || key == "nonvoluntary_ctxt_switches")
     status.context_switches += leading_number<uint64_t>(value).value_or(0);

@@ -33,6 +33,7 @@ struct ProcessStatus {
   uint32_t tracer = 0;
   uint32_t real_uid = 0, effective_uid = 0;
   uint32_t threads = 0;
+  uint32_t handle_slots = 0;              // FDSize: handles have lower numbers, unless the table has grown since
   uint32_t seccomp_mode = 0;              // 0 none, 1 strict, 2 filter
   uint64_t context_switches = 0;          // of the thread, of both kinds: the same again means that it has not run since
   std::vector<uint32_t> namespaced_pids;  // NSpid: outermost namespace first; empty before Linux 4.1

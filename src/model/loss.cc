@@ -29,7 +29,12 @@ constexpr std::array<LossMeaning, loss_kind_count> meanings{{
     {"threads_missing", "the notes of the core are cut off or damaged: threads, or all of them, are missing", "copy the core again", true},
     {"modules_missing", "a file that was mapped is not here: stacks through it may end early, and nothing in it has a name", "put the very file beside the core", true},
     {"modules_unproven", "a module is read from a file that nothing proves to be the one which was mapped", "", true},
+    {"target_changed", "handles went while they were looked at", "ask again", true},
+    {"process_not_readable", "other processes could not be looked into: what they hold is missing", "run culprit as root", true},
+    {"search_limit", "other processes were not searched for what they hold, as that takes long", "--all searches them", true},
+    {"kernel_silent", "the kernel did not answer", "", true},
 }};
+static_assert(!meanings.back().name.empty(), "each kind has its row");
 
 }  // namespace
 

@@ -63,6 +63,8 @@ constexpr OptionRow over_time_option{"--over-time", "", ValueKind::none, "",
                                      "how many were open when; with --by process or --by type a line for each"};
 constexpr OptionRow value_option{"--value", "", ValueKind::text, "N",
                                  "all that happened to the handle number N, with both stacks"};
+constexpr OptionRow summary_option{"--summary", "", ValueKind::none, "",
+                                   "of a process as it is now: only how many of each type"};
 constexpr OptionRow diff_from_option{"--from", "--since", ValueKind::text, "TIME|MARK",
                                      "the first moment: 10s after the beginning, or a mark (the newest one)"};
 constexpr OptionRow diff_to_option{"--to", "", ValueKind::text, "TIME|MARK", "the second moment (the end)"};
@@ -94,11 +96,11 @@ constexpr OptionRow run_options[] = {output_option,       json_option,     repor
                                      suppressions_option, after_option,    top_option,    all_option,
                                      no_source_option,    wrappers_option, run_via_option};
 constexpr OptionRow handles_options[] = {
-    json_option,      csv_option,         report_option,      fail_option,      suppressions_option,
-    after_option,     top_option,         handles_all_option, no_source_option, by_option,
-    depth_option,     outstanding_option, process_option,     type_option,      stack_option,
-    not_stack_option, min_age_option,     from_option,        to_option,        over_time_option,
-    value_option,     for_option,         until_enter_option, live_via_option,  output_option};
+    json_option,     csv_option,         report_option,    fail_option,      suppressions_option, after_option,
+    top_option,      handles_all_option, no_source_option, by_option,        depth_option,        outstanding_option,
+    process_option,  type_option,        stack_option,     not_stack_option, min_age_option,      from_option,
+    to_option,       over_time_option,   value_option,     summary_option,   for_option,          until_enter_option,
+    live_via_option, output_option};
 constexpr OptionRow watch_options[] = {watch_all_option, interval_option,   looks_option,
                                        above_option,     prometheus_option, watch_json_option};
 constexpr OptionRow attach_options[] = {live_via_option, output_option, command_option};
@@ -151,6 +153,16 @@ constexpr std::string_view run_details =
     "to\n"
     "the error stream, or to the file that --report names.";
 constexpr std::string_view handles_details =
+    "Of a process: what it has open now, with all that the kernel tells: names, flags, offsets, states and other ends "
+    "of\n"
+    "sockets and pipes, what an epoll watches, locks, deleted files and the room they hold. Nothing is recorded, and "
+    "the\n"
+    "process is not stopped. Many of a kind are told together; --type, --value N (one in full), --summary, --all "
+    "(each),\n"
+    "--top, --json and --csv choose. With --for or --until-enter it is recorded first, and all below applies. A core "
+    "has\n"
+    "no handles: of it, the files that were mapped are shown.\n"
+    "\n"
     "RECORDING is a file that `culprit run -o` wrote, here or on another machine. An unfinished one (.partial) is read "
     "to\n"
     "its last whole block. The report goes to standard output.\n"
@@ -163,7 +175,8 @@ constexpr std::string_view handles_details =
     "\n"
     "    culprit handles x.culprit --by owning,type,function --stack curl --min-age 10s\n"
     "    culprit handles x.culprit --over-time --by process\n"
-    "    culprit handles x.culprit --value 7 --process server";
+    "    culprit handles x.culprit --value 7 --process server\n"
+    "    culprit handles 1234 --type socket,pipe";
 constexpr std::string_view diff_details =
     "Of one recording: what was opened since a moment and not closed, what came and went in between, and what became "
     "of\n"
@@ -247,7 +260,7 @@ constexpr OptionRow shell_options[] = {command_option};
 constexpr Command commands[] = {
     {"run", "[options] -- COMMAND [ARGUMENT…]", "run a program and report the handles it leaks", run_details,
      run_options, Operands::program, run_run},
-    {"handles", "[options] RECORDING|PID", "the same report, from a recording or of a process that runs",
+    {"handles", "[options] RECORDING|PID|NAME|CORE", "what a process has open, or the report of a recording",
      handles_details, handles_options, Operands::one, run_handles},
     {"attach", "[options] PID|NAME", "watch the handles of a process that runs, and ask about them", attach_details,
      attach_options, Operands::one, run_attach},

@@ -14,6 +14,7 @@
 #include "shell/agent_location.h"
 #include "shell/handle_answer.h"
 #include "shell/handle_question.h"
+#include "shell/inventory_command.h"
 #include "shell/live_handles.h"
 #include "shell/live_target.h"
 #include "shell/recording_target.h"
@@ -110,12 +111,14 @@ Ending run_run(const Arguments& arguments, const Streams& streams) {
 
 Ending run_handles(const Arguments& arguments, const Streams& streams) {
   const std::string& target = arguments.operands.front();
+  auto pid = process_target(target);
+  if (!pid) return complain(streams, pid.error());
   if (arguments.has("--for") || arguments.has("--until-enter")) {
-    auto pid = process_target(target);
-    if (!pid) return complain(streams, pid.error());
     if (!*pid) return complain(streams, fmt::format("there is no process {}", printable(target)));
     return run_live_handles(**pid, arguments, streams);
   }
+  if (*pid) return run_handle_inventory(**pid, arguments, streams);
+  if (may_be_core(target)) return run_core_inventory(target, arguments, streams);
   auto question = parse_handle_question(arguments);
   if (!question) return complain(streams, question.error());
   auto trace = open_recording_target(target);

@@ -4,9 +4,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <charconv>
 
 #include "base/syscall.h"
+#include "shell/values.h"
 
 namespace culprit {
 
@@ -68,19 +68,11 @@ Result<void> check_combination(const Arguments& arguments, const QuestionRow& as
   if (arguments.has("--over-time") && arguments.has("--value")) return refuse("--over-time", "--value");
   if (arguments.has("--outstanding") && arguments.has("--all")) return refuse("--outstanding", "--all");
   if (arguments.has("--json") && arguments.has("--csv")) return refuse("--json", "--csv");
+  if (arguments.has("--summary"))
+    return fail(ErrorKind::usage, "--summary is of a process as it is now, not of a recording");
   for (const OptionUse& use : option_uses)
     if (arguments.has(use.option) && (use.questions & asked.bit) == 0) return refuse(use.option, asked.option);
   return {};
-}
-
-std::vector<std::string> words_of(std::string_view list) {
-  std::vector<std::string> words;
-  while (!list.empty()) {
-    const size_t comma = std::min(list.find(','), list.size());
-    if (comma != 0) words.emplace_back(list.substr(0, comma));
-    list.remove_prefix(std::min(list.size(), comma + 1));
-  }
-  return words;
 }
 
 Result<void> parse_pattern(const Arguments& arguments, std::string_view option, std::optional<Pattern>& into) {
@@ -91,16 +83,6 @@ Result<void> parse_pattern(const Arguments& arguments, std::string_view option, 
   return {};
 }
 
-// 12, or 0x2b4 as debuggers show HANDLEs.
-Result<int64_t> parse_value(std::string_view text) {
-  const bool is_hex = text.starts_with("0x") || text.starts_with("0X");
-  const std::string_view digits = is_hex ? text.substr(2) : text;
-  int64_t value = -1;
-  auto [end, problem] = std::from_chars(digits.data(), digits.data() + digits.size(), value, is_hex ? 16 : 10);
-  if (problem == std::errc{} && end == digits.data() + digits.size() && value >= 0) return value;
-  return fail(ErrorKind::usage, fmt::format("--value wants a handle's number, such as 12 or 0x2b4, not '{}'", text));
-}
-
 Result<void> parse_common(const Arguments& arguments, HandleQuestion& question) {
   question.form = arguments.has("--csv")    ? AnswerForm::csv
                   : arguments.has("--json") ? AnswerForm::json
@@ -108,8 +90,8 @@ Result<void> parse_common(const Arguments& arguments, HandleQuestion& question) 
   question.top = arguments.count("--top", 0);
   question.from = arguments.text("--from");
   question.to = arguments.text("--to");
-  question.filter.processes = words_of(arguments.text("--process"));
-  question.filter.types = words_of(arguments.text("--type"));
+  question.filter.processes = comma_separated(arguments.text("--process"));
+  question.filter.types = comma_separated(arguments.text("--type"));
   question.filter.min_age = arguments.nanoseconds("--min-age");
   CULPRIT_TRY(parse_pattern(arguments, "--stack", question.filter.stack));
   CULPRIT_TRY(parse_pattern(arguments, "--not-stack", question.filter.not_stack));
@@ -149,7 +131,7 @@ Result<HandleQuestion> parse_handle_question(const Arguments& arguments) {
   question.depth = arguments.count("--depth", 0);
   question.details = arguments.has("--all");
   if (asked.asked == Asked::value) {
-    auto value = parse_value(arguments.text("--value"));
+    auto value = parse_handle_value(arguments.text("--value"));
     if (!value) return tl::unexpected<Error>(std::move(value).error());
     question.value = *value;
   }

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cctype>
 #include <charconv>
 #include <cmath>
@@ -50,6 +51,25 @@ std::optional<uint64_t> parse_count(std::string_view text) {
   auto [end, problem] = std::from_chars(text.data(), text.data() + text.size(), number);
   if (problem != std::errc{} || end != text.data() + text.size() || number == 0) return {};
   return number;
+}
+
+Result<int64_t> parse_handle_value(std::string_view text) {
+  const bool is_hex = text.starts_with("0x") || text.starts_with("0X");
+  const std::string_view digits = is_hex ? text.substr(2) : text;
+  int64_t value = -1;
+  auto [end, problem] = std::from_chars(digits.data(), digits.data() + digits.size(), value, is_hex ? 16 : 10);
+  if (problem == std::errc{} && end == digits.data() + digits.size() && value >= 0) return value;
+  return fail(ErrorKind::usage, fmt::format("--value wants a handle's number, such as 12 or 0x2b4, not '{}'", text));
+}
+
+std::vector<std::string> comma_separated(std::string_view list) {
+  std::vector<std::string> words;
+  while (!list.empty()) {
+    const size_t comma = std::min(list.find(','), list.size());
+    if (comma != 0) words.emplace_back(list.substr(0, comma));
+    list.remove_prefix(std::min(list.size(), comma + 1));
+  }
+  return words;
 }
 
 Result<void> check_value(const OptionRow& option, std::string_view value) {

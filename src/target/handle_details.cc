@@ -155,7 +155,9 @@ HeldObjects wanted_objects(const HandleInventory& inventory, std::span<const siz
 void find_other_ends(HandleInventory& inventory, std::span<const size_t> chosen, uint64_t most_links) {
   find_internet_peers(inventory, chosen);
   find_unix_peers(inventory, chosen);
-  inventory.holders = find_holders(wanted_objects(inventory, chosen), inventory.pid, most_links);
+  KnownTable known{inventory.pid, {}};
+  for (const OpenHandle& handle : inventory.handles) known.links.emplace_back(handle.value, handle.link);
+  inventory.holders = find_holders(wanted_objects(inventory, chosen), known, most_links);
   if (inventory.holders.processes_not_readable > 0)
     inventory.losses.push_back(
         {LossKind::process_not_readable, inventory.holders.processes_not_readable, ProcessId::none, ""});

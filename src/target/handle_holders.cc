@@ -25,7 +25,17 @@ class Searcher {
  public:
   Searcher(const HeldObjects& objects, uint64_t most_links) : objects_(objects), most_links_(most_links) {}
 
-  void look_through(uint32_t pid, bool always) {
+  void look_through(const KnownTable& known) {
+    auto folder = open_file(fmt::format("/proc/{}/fd", known.pid), O_RDONLY | O_DIRECTORY);
+    if (!folder) return;
+    for (const auto& [value, link] : known.links) {
+      char name[24];
+      *std::to_chars(name, name + sizeof(name) - 1, value).ptr = '\0';
+      look_at(known.pid, folder->get(), name, value, std::string(link));
+    }
+  }
+
+  void look_through(uint32_t pid) {
     auto folder = open_file(fmt::format("/proc/{}/fd", pid), O_RDONLY | O_DIRECTORY);
     if (!folder) {
       if (folder.error().kind == ErrorKind::no_access) ++not_readable_;
@@ -33,11 +43,16 @@ class Searcher {
     }
     const std::vector<int> numbers = numbers_in(folder->get());
     const uint64_t before = links_.fetch_add(numbers.size());
-    if (!always && most_links_ != 0 && before + numbers.size() > most_links_) {
+    if (most_links_ != 0 && before + numbers.size() > most_links_) {
       ++left_out_;
       return;
     }
-    for (int number : numbers) look_at(pid, folder->get(), number);
+    for (int number : numbers) {
+      char name[16], text[4200];
+      *std::to_chars(name, name + sizeof(name) - 1, number).ptr = '\0';
+      const ssize_t length = readlinkat(folder->get(), name, text, sizeof text);
+      if (length > 0) look_at(pid, folder->get(), name, number, std::string(text, static_cast<size_t>(length)));
+    }
   }
 
   HolderSearch result() && {
@@ -54,18 +69,13 @@ class Searcher {
   }
 
  private:
-  void look_at(uint32_t pid, int folder, int number) {
-    char name[16], text[4200];
-    *std::to_chars(name, name + sizeof(name) - 1, number).ptr = '\0';
-    const ssize_t length = readlinkat(folder, name, text, sizeof text);
-    if (length <= 0) return;
-    const std::string link(text, static_cast<size_t>(length));
+  void look_at(uint32_t pid, int folder, const char* name, int64_t value, const std::string& link) {
     auto object = objects_.find(link);
     if (object == objects_.end() || !is_object(folder, name, object->second)) return;
     // The link itself is readable where the handle is open for reading, writable where for writing.
     struct stat info {};
     if (fstatat(folder, name, &info, AT_SYMLINK_NOFOLLOW) != 0) return;
-    HandleHolder holder{pid, process_name(pid), number, (info.st_mode & S_IRUSR) != 0, (info.st_mode & S_IWUSR) != 0};
+    HandleHolder holder{pid, process_name(pid), value, (info.st_mode & S_IRUSR) != 0, (info.st_mode & S_IWUSR) != 0};
     std::lock_guard lock(mutex_);
     HolderSearch::Found& found = search_.by_link[link];
     ++found.in_all;
@@ -97,20 +107,29 @@ const HolderSearch::Found* HolderSearch::find(const std::string& link) const {
   return found == by_link.end() ? nullptr : &found->second;
 }
 
-HolderSearch find_holders(const HeldObjects& objects, uint32_t first, uint64_t most_links) {
+HolderSearch find_holders(const HeldObjects& objects, const KnownTable& known, uint64_t most_links) {
   Searcher searcher(objects, most_links);
   if (objects.empty()) return {};
-  searcher.look_through(first, true);
+  searcher.look_through(known);
   std::vector<int> pids = all_processes();
-  std::erase(pids, static_cast<int>(first));
+  std::erase(pids, static_cast<int>(known.pid));
   constexpr size_t processes_per_thread = 30;
   in_parts(
       pids.size(),
       [&](size_t begin, size_t end) {
-        for (size_t i = begin; i < end; ++i) searcher.look_through(static_cast<uint32_t>(pids[i]), false);
+        for (size_t i = begin; i < end; ++i) searcher.look_through(static_cast<uint32_t>(pids[i]));
       },
       processes_per_thread);
   return std::move(searcher).result();
+}
+
+HolderSearch find_holders(const HeldObjects& objects, uint32_t first, uint64_t most_links) {
+  if (objects.empty()) return {};
+  KnownTable known{first, {}};
+  auto links = read_handle_links(first);
+  if (links)
+    for (const HandleLink& link : *links) known.links.emplace_back(link.number, link.text);
+  return find_holders(objects, known, most_links);
 }
 
 }  // namespace culprit

@@ -3,7 +3,9 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 namespace culprit {
@@ -36,8 +38,14 @@ struct HolderSearch {
   const Found* find(const std::string& link) const;
 };
 
-// Looks through the tables of all processes that can be seen, at most so many links (0: all); `first` is looked through
-// in any case.
+// A process whose table is known already: numbers and links.
+struct KnownTable {
+  uint32_t pid = 0;
+  std::vector<std::pair<int64_t, std::string_view>> links;
+};
+// Looks through the tables of all processes that can be seen, at most so many links beside the known ones (0: all).
+HolderSearch find_holders(const HeldObjects& objects, const KnownTable& known, uint64_t most_links);
+// The table of `first` is read, too, in any case.
 HolderSearch find_holders(const HeldObjects& objects, uint32_t first, uint64_t most_links);
 
 }  // namespace culprit

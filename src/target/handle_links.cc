@@ -11,7 +11,10 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <climits>
 #include <future>
+#include <iterator>
+#include <mutex>
 #include <thread>
 
 #include "base/syscall.h"
@@ -52,16 +55,19 @@ HandleLink read_link(int folder, int number) {
 
 }  // namespace
 
-std::vector<int> numbers_in(int folder) {
+std::vector<int> numbers_in(int folder, int end) {
   std::vector<int> numbers;
   alignas(linux_dirent64) std::array<char, 65536> buffer;
-  for (;;) {
+  for (bool is_over = false; !is_over;) {
     long size = syscall(SYS_getdents64, folder, buffer.data(), buffer.size());
     if (size <= 0) break;
-    for (long at = 0; at < size;) {
+    for (long at = 0; at < size && !is_over;) {
       auto* entry = reinterpret_cast<linux_dirent64*>(buffer.data() + at);
-      if (entry->d_name[0] >= '0' && entry->d_name[0] <= '9') numbers.push_back(atoi(entry->d_name));
       at += entry->d_reclen;
+      if (entry->d_name[0] < '0' || entry->d_name[0] > '9') continue;
+      const int number = atoi(entry->d_name);
+      is_over = number >= end;
+      if (!is_over) numbers.push_back(number);
     }
   }
   std::sort(numbers.begin(), numbers.end());
@@ -80,21 +86,69 @@ void in_parts(size_t count, const std::function<void(size_t first, size_t end)>&
   for (std::future<void>& other : others) other.get();
 }
 
-Result<std::vector<HandleLink>> read_handle_links(uint32_t pid) {
-  auto folder = open_file(fmt::format("/proc/{}/fd", pid), O_RDONLY | O_DIRECTORY);
-  if (!folder) {
-    Error error = folder.error();
-    if (error.kind == ErrorKind::not_found) error.kind = ErrorKind::gone;
-    return tl::unexpected<Error>(std::move(error));
+namespace {
+
+// Reads the table in parts. Making the entries of the folder costs the kernel as much as reading the links, and it can
+// begin at any number: the position in the folder is the number and two (fs/proc/fd.c).
+class TableReader {
+ public:
+  explicit TableReader(uint32_t pid) : path_(fmt::format("/proc/{}/fd", pid)) {}
+
+  void read(int first, int end) {
+    auto folder = open_file(path_, O_RDONLY | O_DIRECTORY);
+    if (!folder) return fail_with(std::move(folder).error());
+    constexpr int entries_before = 2;  // "." and ".."
+    if (first > 0) lseek(folder->get(), first + entries_before, SEEK_SET);
+    std::vector<HandleLink> links;
+    for (int number : numbers_in(folder->get(), end)) {
+      HandleLink link = read_link(folder->get(), number);
+      if (!link.text.empty()) links.push_back(std::move(link));
+    }
+    std::lock_guard lock(mutex_);
+    folders_.push_back(folder->get());
+    std::move(links.begin(), links.end(), std::back_inserter(links_));
   }
-  std::vector<int> numbers = numbers_in(folder->get());
-  if (pid == static_cast<uint32_t>(getpid())) std::erase(numbers, folder->get());
-  std::vector<HandleLink> links(numbers.size());
-  in_parts(numbers.size(), [&](size_t first, size_t end) {
-    for (size_t i = first; i < end; ++i) links[i] = read_link(folder->get(), numbers[i]);
+
+  // By number. `is_own`: it is our own table, in which the folders stand that it was read through.
+  Result<std::vector<HandleLink>> result(bool is_own) && {
+    if (error_) return tl::unexpected<Error>(std::move(*error_));
+    if (is_own) std::erase_if(links_, [this](const HandleLink& link) { return is_folder(link.number); });
+    std::ranges::sort(links_, {}, &HandleLink::number);
+    return std::move(links_);
+  }
+
+ private:
+  void fail_with(Error error) {
+    if (error.kind == ErrorKind::not_found) error.kind = ErrorKind::gone;
+    std::lock_guard lock(mutex_);
+    error_ = std::move(error);
+  }
+  bool is_folder(int number) const { return std::ranges::find(folders_, number) != folders_.end(); }
+
+  const std::string path_;
+  std::mutex mutex_;  // guards what follows
+  std::vector<HandleLink> links_;
+  std::vector<int> folders_;
+  std::optional<Error> error_;
+};
+
+int handle_slots_of(uint32_t pid) {
+  auto text = read_whole_file(fmt::format("/proc/{}/status", pid), 65536);
+  auto status = text ? parse_status(*text) : std::nullopt;
+  constexpr uint32_t most = 1u << 30;
+  return status ? static_cast<int>(std::min(status->handle_slots, most)) : 0;
+}
+
+}  // namespace
+
+Result<std::vector<HandleLink>> read_handle_links(uint32_t pid) {
+  TableReader reader(pid);
+  const auto slots = static_cast<size_t>(handle_slots_of(pid));
+  in_parts(slots, [&](size_t first, size_t end) {
+    // The table may grow while it is read.
+    reader.read(static_cast<int>(first), end == slots ? INT_MAX : static_cast<int>(end));
   });
-  std::erase_if(links, [](const HandleLink& link) { return link.text.empty(); });
-  return links;
+  return std::move(reader).result(pid == static_cast<uint32_t>(getpid()));
 }
 
 FdTarget target_of(uint32_t pid, const HandleLink& link) {

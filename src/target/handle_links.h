@@ -3,6 +3,7 @@
 
 #include <sys/types.h>
 
+#include <climits>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -40,8 +41,9 @@ Result<std::map<std::string_view, uint64_t>> count_handle_types(uint32_t pid);
 // Soft RLIMIT_NOFILE of a process; 0 when it cannot be read.
 uint64_t handle_limit_of(uint32_t pid);
 
-// The numbers that a folder of /proc holds, ascending. Few calls, no allocation for each.
-std::vector<int> numbers_in(int folder);
+// The numbers that a folder of /proc has from its position on, ascending, up to and without `end`. Few calls, no
+// allocation for each.
+std::vector<int> numbers_in(int folder, int end = INT_MAX);
 
 // Does `work` for [first, end) of `count` pieces, by several threads where that is worth one for each `at_least`: a
 // look at a handle costs the kernel some microseconds.
