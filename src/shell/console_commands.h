@@ -21,6 +21,7 @@ std::span<const ConsoleCommand> console_expression_commands();
 std::span<const ConsoleCommand> console_handle_commands();
 std::span<const ConsoleCommand> console_lock_commands();
 std::span<const ConsoleCommand> console_memory_commands();
+std::span<const ConsoleCommand> console_run_commands();
 std::span<const ConsoleCommand> console_stack_commands();
 std::span<const ConsoleCommand> console_symbol_commands();
 std::span<const ConsoleCommand> console_thread_commands();

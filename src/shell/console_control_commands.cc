@@ -58,6 +58,11 @@ void sleep_for(Console& console, const ConsoleLine& line) {
 
 void detach(Console& console, const ConsoleLine&) {
   ConsoleSession& session = console.session();
+  if (auto control = session.run_control(); control && (*control)->is_stopped()) {
+    if (auto done = (*control)->detach(); !done) console.complain(done.error());
+    console.print("it runs on, without breakpoints\n");
+    if (session.handles() == nullptr || !session.handles()->is_recording()) return;
+  }
   RecordedHandles* handles = session.handles();
   if (handles == nullptr || !handles->is_recording())
     return console.complain({ErrorKind::usage, "nothing holds it: there is nothing to let go"});

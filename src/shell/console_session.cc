@@ -23,6 +23,13 @@ bool needs_registers(const Expression& expression) {
 }  // namespace
 
 void ConsoleSession::set_target(std::unique_ptr<Target> target) {
+  run_control_.reset();
+  debugged_ = nullptr;
+  if (target->info().kind == TargetKind::live) {
+    auto debugged = std::make_unique<DebuggedTarget>(std::move(target));
+    debugged_ = debugged.get();
+    target = std::move(debugged);
+  }
   target_ = std::move(target);
   names_ = std::make_unique<TargetNames>(*target_, options_);
   tids_.clear();
@@ -41,6 +48,14 @@ Result<Target*> ConsoleSession::needed_target() {
       fmt::format("{} is a recording of handles, without threads, memory and symbols: ask it for handles, diff, "
                   "!htrace",
                   printable(name_)));
+}
+
+Result<RunControl*> ConsoleSession::run_control() {
+  if (debugged_ == nullptr)
+    return fail(ErrorKind::unsupported, fmt::format("{} is no process that runs: there is nothing to let run or stop",
+                                                    printable(name_)));
+  if (!run_control_) run_control_ = std::make_unique<RunControl>(*this, *debugged_);
+  return run_control_.get();
 }
 
 Result<void> ConsoleSession::reload() {

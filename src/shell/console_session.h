@@ -14,6 +14,7 @@
 #include "shell/console.h"
 #include "shell/expression.h"
 #include "shell/recorded_handles.h"
+#include "shell/run_control.h"
 #include "view/memory_text.h"
 
 namespace culprit {
@@ -36,6 +37,8 @@ class ConsoleSession {
   // ---- the target
   void set_target(std::unique_ptr<Target> target);
   Target* target() { return target_.get(); }  // null: what is asked is a recording
+  // Of a live process.
+  Result<RunControl*> run_control();
   // For commands that need one: the error says what there is instead.
   Result<Target*> needed_target();
   // Forgets symbols and what was known of modules; of a live process looks again.
@@ -90,6 +93,8 @@ class ConsoleSession {
 
   std::string name_;
   std::unique_ptr<Target> target_;
+  DebuggedTarget* debugged_ = nullptr;  // the target, if it is a live process
+  std::unique_ptr<RunControl> run_control_;
   std::unique_ptr<RecordedHandles> handles_;
   std::vector<uint32_t> tids_;  // index: the thread's number
   uint32_t current_tid_ = 0;

@@ -48,7 +48,8 @@ bool has_pending_trap(uint32_t tid) {
   __ptrace_peeksiginfo_args wanted{0, 0, most};
   long count = ptrace(PTRACE_PEEKSIGINFO, tid, &wanted, pending);
   return std::any_of(pending, pending + std::max(count, 0L), [](const siginfo_t& info) {
-    return info.si_signo == SIGTRAP && (info.si_code == trap_from_kernel || info.si_code == trap_of_step);
+    bool is_step = info.si_code == trap_of_step || (info.si_code == SI_USER && info.si_pid == 0);
+    return info.si_signo == SIGTRAP && (info.si_code == trap_from_kernel || is_step);
   });
 }
 
@@ -233,7 +234,9 @@ void HeldThreads::note_trap(HeldThread& thread) {
     }
   }
   table_.shown_place(thread.registers);
-  if (info.si_code == trap_of_step && thread.is_stepping) {
+  // A step over a system call is told as if process 0 had sent it.
+  bool is_step = info.si_code == trap_of_step || (info.si_code == SI_USER && info.si_pid == 0);
+  if (is_step && thread.is_stepping) {
     thread.is_stepping = false;
     thread.stopped_by = StoppedBy::single_step;
     thread.is_news = true;

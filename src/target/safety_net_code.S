@@ -13,6 +13,7 @@
 
         // Into siginfo_t and ucontext_t.
         .equ SI_CODE, 8
+        .equ SI_PID, 16
         .equ UC_RIP, 168
         .equ UC_FLAGS, 176
         .equ SI_KERNEL, 0x80
@@ -27,6 +28,10 @@ culprit_safety_net_begin:
 culprit_safety_net_handler:
         cmpl    $TRAP_TRACE, SI_CODE(%rsi)
         je      .Lstepped
+        // A step over a system call is told as if process 0 had sent it (kernel/entry, user_single_step_report).
+        mov     SI_CODE(%rsi), %eax
+        or      SI_PID(%rsi), %eax
+        jz      .Lstepped
         cmpl    $SI_KERNEL, SI_CODE(%rsi)
         jne     .Lnot_ours
         mov     UC_RIP(%rdx), %r10
