@@ -24,8 +24,8 @@
 namespace culprit {
 namespace {
 
-constexpr int event_stop = 128;                           // PTRACE_EVENT_STOP
-constexpr int trap_from_kernel = 0x80, trap_of_step = 2;  // SI_KERNEL (int3), TRAP_TRACE
+constexpr int event_stop = 128;         // PTRACE_EVENT_STOP
+constexpr int trap_from_kernel = 0x80;  // SI_KERNEL: an int3
 constexpr uint64_t no_system_call = ~uint64_t{0};
 constexpr unsigned long options = PTRACE_O_TRACECLONE | PTRACE_O_TRACEFORK | PTRACE_O_TRACEVFORK |
                                   PTRACE_O_TRACEVFORKDONE | PTRACE_O_TRACEEXEC | PTRACE_O_TRACESYSGOOD;
@@ -41,6 +41,9 @@ bool get_registers(uint32_t tid, Registers& registers) {
   return ptrace(PTRACE_GETREGS, tid, nullptr, &registers) == 0;
 }
 
+// Over a system call it is told as TRAP_BRKPT (arch/x86/kernel/ptrace.c, user_single_step_report).
+bool is_trap_of_step(const siginfo_t& info) { return info.si_code == TRAP_TRACE || info.si_code == TRAP_BRKPT; }
+
 // A trap that an instruction made is waiting to be told.
 bool has_pending_trap(uint32_t tid) {
   constexpr int most = 32;
@@ -48,8 +51,7 @@ bool has_pending_trap(uint32_t tid) {
   __ptrace_peeksiginfo_args wanted{0, 0, most};
   long count = ptrace(PTRACE_PEEKSIGINFO, tid, &wanted, pending);
   return std::any_of(pending, pending + std::max(count, 0L), [](const siginfo_t& info) {
-    bool is_step = info.si_code == trap_of_step || (info.si_code == SI_USER && info.si_pid == 0);
-    return info.si_signo == SIGTRAP && (info.si_code == trap_from_kernel || is_step);
+    return info.si_signo == SIGTRAP && (info.si_code == trap_from_kernel || is_trap_of_step(info));
   });
 }
 
@@ -234,9 +236,7 @@ void HeldThreads::note_trap(HeldThread& thread) {
     }
   }
   table_.shown_place(thread.registers);
-  // A step over a system call is told as if process 0 had sent it.
-  bool is_step = info.si_code == trap_of_step || (info.si_code == SI_USER && info.si_pid == 0);
-  if (is_step && thread.is_stepping) {
+  if (is_trap_of_step(info) && thread.is_stepping) {
     thread.is_stepping = false;
     thread.stopped_by = StoppedBy::single_step;
     thread.is_news = true;

@@ -13,10 +13,10 @@
 
         // Into siginfo_t and ucontext_t.
         .equ SI_CODE, 8
-        .equ SI_PID, 16
         .equ UC_RIP, 168
         .equ UC_FLAGS, 176
         .equ SI_KERNEL, 0x80
+        .equ TRAP_BRKPT, 1
         .equ TRAP_TRACE, 2
         .equ TRAP_FLAG, 0x100
         .equ INT3, 0xcc
@@ -28,10 +28,8 @@ culprit_safety_net_begin:
 culprit_safety_net_handler:
         cmpl    $TRAP_TRACE, SI_CODE(%rsi)
         je      .Lstepped
-        // A step over a system call is told as if process 0 had sent it (kernel/entry, user_single_step_report).
-        mov     SI_CODE(%rsi), %eax
-        or      SI_PID(%rsi), %eax
-        jz      .Lstepped
+        cmpl    $TRAP_BRKPT, SI_CODE(%rsi)      // so is a step over a system call told
+        je      .Lstepped
         cmpl    $SI_KERNEL, SI_CODE(%rsi)
         jne     .Lnot_ours
         mov     UC_RIP(%rdx), %r10
