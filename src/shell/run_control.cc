@@ -81,6 +81,8 @@ Result<void> RunControl::bind(ConsoleBreakpoint& breakpoint) {
     request.stops_if = (*decision)->stops_if ? 1 : 0;
   }
   auto id = (*debugged)->set_breakpoint(request, condition);
+  // A place without code is nothing that will come with a library.
+  if (!id && id.error().kind == ErrorKind::not_found) return fail(ErrorKind::usage, std::move(id).error().what);
   if (!id) return tl::unexpected<Error>(std::move(id).error());
   breakpoint.id = *id;
   breakpoint.name = session_.words()(breakpoint.address);
