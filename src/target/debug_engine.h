@@ -53,7 +53,7 @@ class DebugEngine {
   CpuFollower follower_;
   std::array<bool, 65> stops_at_{};  // by signal
   bool is_going_ = false;            // the other end waits for the target to stop
-  bool is_done_ = false, is_executed_ = false;
+  bool is_done_ = false;
   uint32_t event_thread_ = 0;  // of the last stop
   uint32_t stepping_thread_ = 0;
   Time next_handler_check_ = 0;
