@@ -61,13 +61,15 @@ void add(InventoryGroup& group, const OpenHandle& handle) {
 // Takes out of `rest` those that one way makes a group of.
 void group_one_way(const std::vector<OpenHandle>& handles, KeyOf key_of, std::vector<size_t>& rest,
                    std::vector<std::pair<InventoryGroup, size_t>>& groups) {
+  if (rest.size() < many) return;
   std::vector<std::string> keys(rest.size());
   std::unordered_map<std::string, uint64_t> counts;
   for (size_t i = 0; i < rest.size(); ++i) {
     const OpenHandle& handle = handles[rest[i]];
     std::string key = key_of(handle);
-    if (!key.empty()) keys[i] = fmt::format("{}{} {}", handle.type, handle.is_deleted ? " (deleted)" : "", key);
-    if (!key.empty()) ++counts[keys[i]];
+    if (key.empty()) continue;
+    keys[i].append(handle.type).append(handle.is_deleted ? " (deleted) " : " ").append(key);
+    ++counts[keys[i]];
   }
   std::unordered_map<std::string, size_t> places;
   std::vector<size_t> others;

@@ -138,6 +138,9 @@ void LineReader::keep_history() const {
 
 std::optional<std::string> LineReader::next(const std::string& prompt) {
   if (is_terminal_) {
+    // readline() shows the prompt first, and what is typed in between would be the terminal's to interpret: a Ctrl-D
+    // would be lost.
+    rl_prep_terminal(1);
     char* line = readline(prompt.c_str());
     if (line == nullptr && was_interrupted()) return (void)write(1, "\n", 1), std::string();
     if (line == nullptr) return std::nullopt;

@@ -80,8 +80,10 @@ void DebugEngine::wait_for_news() {
   pollfd waited[] = {{signals_.get(), POLLIN, 0}, {socket_.get(), POLLIN, 0}};
   if (poll(waited, 2, -1) < 0) return;
   if (waited[0].revents != 0) {
-    signalfd_siginfo info{};
-    while (read(signals_.get(), &info, sizeof info) == sizeof info) is_done_ |= info.ssi_signo != SIGCHLD;
+    signalfd_siginfo told[4] = {};
+    ssize_t size = read(signals_.get(), told, sizeof told);
+    for (size_t i = 0; i < static_cast<size_t>(std::max<ssize_t>(size, 0)) / sizeof told[0]; i++)
+      is_done_ |= told[i].ssi_signo != SIGCHLD;
     look_at_threads();
   }
   if (waited[1].revents == 0 || is_done_) return;
@@ -275,6 +277,7 @@ void DebugEngine::detach() {
   if (threads_.is_over()) return;
   stop_everything();
   table_.restore_all();
+  threads_.bring_home();
   if (SafetyNet* net = table_.net()) {
     uint32_t helper = threads_.helper();
     bool all_stand = std::ranges::all_of(threads_.all(), [](const auto& entry) { return entry.second.is_stopped(); });

@@ -61,6 +61,7 @@ class DetailReader {
       return;
     }
     handle.info = parse_fdinfo(text);
+    if (handle.link.starts_with('/')) ask_again(handle, name);
     if (handle.type == handle_type::socket && !handle.socket)
       handle.protocol = protocol_of(fmt::format("/proc/{}/fd/{}", pid_, handle.value));
     if (handle.info->pidfd_pid && *handle.info->pidfd_pid > 0) {
@@ -73,6 +74,20 @@ class DetailReader {
   uint64_t changed() const { return changed_; }
 
  private:
+  // The table may have been read with one question for all of that name.
+  void ask_again(OpenHandle& handle, const char* name) {
+    HandleLink link;
+    ask_file(links_.get(), name, link);
+    if (link.mode == 0) return;
+    handle.inode = link.inode;
+    handle.device = link.device;
+    handle.size = link.size;
+    handle.allocated = link.allocated;
+    link.number = static_cast<int>(handle.value);
+    link.text = handle.link;
+    handle.type = target_of(pid_, link).type;
+  }
+
   bool still_is(const OpenHandle& handle, const char* name) const {
     char text[4200];
     const ssize_t length = ::readlinkat(links_.get(), name, text, sizeof text);

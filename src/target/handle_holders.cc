@@ -126,7 +126,7 @@ HolderSearch find_holders(const HeldObjects& objects, const KnownTable& known, u
 HolderSearch find_holders(const HeldObjects& objects, uint32_t first, uint64_t most_links) {
   if (objects.empty()) return {};
   KnownTable known{first, {}};
-  auto links = read_handle_links(first);
+  auto links = read_handle_links(first, AskFiles::once_per_name);
   if (links)
     for (const HandleLink& link : *links) known.links.emplace_back(link.number, link.text);
   return find_holders(objects, known, most_links);

@@ -78,7 +78,7 @@ Result<HandleInventory> read_handle_inventory(uint32_t pid) {
   HandleInventory inventory;
   inventory.pid = pid;
   inventory.process = before->name;
-  auto links = read_handle_links(pid);
+  auto links = read_handle_links(pid, AskFiles::once_per_name);
   if (!links) return tl::unexpected<Error>(explained(std::move(links).error(), pid, before->name));
   SocketTables sockets(pid);
   inventory.handles.reserve(links->size());

@@ -16,6 +16,7 @@
 #include <iterator>
 #include <mutex>
 #include <thread>
+#include <unordered_map>
 
 #include "base/syscall.h"
 #include "model/handle_event.h"
@@ -36,24 +37,47 @@ bool may_be_message_queue(std::string_view link) {
   return link.starts_with("/") && link.find('/', 1) == std::string_view::npos;
 }
 
-HandleLink read_link(int folder, int number) {
-  HandleLink link{.number = number, .text = {}};
-  char name[16], text[4200];
-  *std::to_chars(name, name + sizeof(name) - 1, number).ptr = '\0';
-  ssize_t length = readlinkat(folder, name, text, sizeof(text));
-  if (length <= 0) return link;
-  link.text.assign(text, static_cast<size_t>(length));
+// The links of one part of a table.
+class LinkReader {
+ public:
+  LinkReader(int folder, AskFiles ask) : folder_(folder), ask_(ask) {}
+
+  HandleLink read(int number) {
+    HandleLink link{.number = number, .text = {}};
+    char name[16], text[4200];
+    *std::to_chars(name, name + sizeof(name) - 1, number).ptr = '\0';
+    const ssize_t length = readlinkat(folder_, name, text, sizeof(text));
+    if (length <= 0) return link;
+    link.text.assign(text, static_cast<size_t>(length));
+    if (text[0] != '/') return link;
+    if (ask_ == AskFiles::each || link.text.ends_with(" (deleted)")) {
+      ask_file(folder_, name, link);
+      return link;
+    }
+    auto [known, is_new] = by_name_.try_emplace(link.text, link);
+    if (is_new) ask_file(folder_, name, known->second);
+    link = known->second;
+    link.number = number;
+    return link;
+  }
+
+ private:
+  int folder_;
+  AskFiles ask_;
+  std::unordered_map<std::string, HandleLink> by_name_;
+};
+
+}  // namespace
+
+void ask_file(int folder, const char* name, HandleLink& link) {
   struct stat info {};
-  if (text[0] != '/' || fstatat(folder, name, &info, 0) != 0) return link;
+  if (fstatat(folder, name, &info, 0) != 0) return;
   link.mode = info.st_mode;
   link.inode = info.st_ino;
   link.device = info.st_dev;
   link.size = static_cast<uint64_t>(info.st_size);
   link.allocated = static_cast<uint64_t>(info.st_blocks) * 512;
-  return link;
 }
-
-}  // namespace
 
 std::vector<int> numbers_in(int folder, int end) {
   std::vector<int> numbers;
@@ -92,7 +116,7 @@ namespace {
 // begin at any number: the position in the folder is the number and two (fs/proc/fd.c).
 class TableReader {
  public:
-  explicit TableReader(uint32_t pid) : path_(fmt::format("/proc/{}/fd", pid)) {}
+  TableReader(uint32_t pid, AskFiles ask) : path_(fmt::format("/proc/{}/fd", pid)), ask_(ask) {}
 
   void read(int first, int end) {
     auto folder = open_file(path_, O_RDONLY | O_DIRECTORY);
@@ -100,8 +124,9 @@ class TableReader {
     constexpr int entries_before = 2;  // "." and ".."
     if (first > 0) lseek(folder->get(), first + entries_before, SEEK_SET);
     std::vector<HandleLink> links;
+    LinkReader reader(folder->get(), ask_);
     for (int number : numbers_in(folder->get(), end)) {
-      HandleLink link = read_link(folder->get(), number);
+      HandleLink link = reader.read(number);
       if (!link.text.empty()) links.push_back(std::move(link));
     }
     std::lock_guard lock(mutex_);
@@ -126,6 +151,7 @@ class TableReader {
   bool is_folder(int number) const { return std::ranges::find(folders_, number) != folders_.end(); }
 
   const std::string path_;
+  const AskFiles ask_;
   std::mutex mutex_;  // guards what follows
   std::vector<HandleLink> links_;
   std::vector<int> folders_;
@@ -141,8 +167,8 @@ int handle_slots_of(uint32_t pid) {
 
 }  // namespace
 
-Result<std::vector<HandleLink>> read_handle_links(uint32_t pid) {
-  TableReader reader(pid);
+Result<std::vector<HandleLink>> read_handle_links(uint32_t pid, AskFiles ask) {
+  TableReader reader(pid, ask);
   const auto slots = static_cast<size_t>(handle_slots_of(pid));
   in_parts(slots, [&](size_t first, size_t end) {
     // The table may grow while it is read.
@@ -154,7 +180,7 @@ Result<std::vector<HandleLink>> read_handle_links(uint32_t pid) {
 FdTarget target_of(uint32_t pid, const HandleLink& link) {
   constexpr decltype(statfs::f_type) message_queue_filesystem = 0x19800202;
   FdTarget target = parse_fd_link(link.text, link.mode);
-  if (!may_be_message_queue(link.text)) return target;
+  if (!S_ISREG(link.mode) || !may_be_message_queue(link.text)) return target;
   struct statfs info {};
   if (statfs(fmt::format("/proc/{}/fd/{}", pid, link.number).c_str(), &info) == 0 &&
       info.f_type == message_queue_filesystem)
@@ -163,7 +189,7 @@ FdTarget target_of(uint32_t pid, const HandleLink& link) {
 }
 
 Result<std::map<std::string_view, uint64_t>> count_handle_types(uint32_t pid) {
-  auto links = read_handle_links(pid);
+  auto links = read_handle_links(pid, AskFiles::once_per_name);
   if (!links) return tl::unexpected<Error>(links.error());
   std::map<std::string_view, uint64_t> counts;
   for (const HandleLink& link : *links) ++counts[target_of(pid, link).type];

@@ -30,7 +30,12 @@ struct HandleLink {
 
 // All of a process, by number, without the one that we read them through. Handles that go or come meanwhile are missing
 // or in, one by one. Errors: gone (no such process, or it has ended), no_access (another user's process).
-Result<std::vector<HandleLink>> read_handle_links(uint32_t pid);
+// `once_per_name`: of several handles of one name only the first is asked for mode, inode and sizes, unless the file is
+// deleted. That is half of the cost of a large table, and wrong where mounts hide one file behind another of its name.
+enum class AskFiles : uint8_t { each, once_per_name };
+Result<std::vector<HandleLink>> read_handle_links(uint32_t pid, AskFiles ask = AskFiles::each);
+// What has a path, asked anew.
+void ask_file(int folder, const char* name, HandleLink& link);
 
 // What a link says, with what only the file system knows.
 FdTarget target_of(uint32_t pid, const HandleLink& link);

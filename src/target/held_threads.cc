@@ -374,6 +374,8 @@ bool HeldThreads::step(HeldThread& thread, Time patience) {
   HeldThread* stepping = find(tid);
   for (bool is_late = false; stepping != nullptr && !stepping->is_stopped() && !is_late; stepping = find(tid)) {
     wait_for_any(deadline, is_late);
+    // It only waits for a processor: were the breakpoint put back now, it would be met once more.
+    if (is_late && thread_state_letter(pid_, tid) == 'R') deadline = monotonic_now() + patience, is_late = false;
     stepping = find(tid);
     // An interrupt that came when the thread had stopped already makes it stop once more before it has done anything.
     if (stepping != nullptr && stepping->stopped_by == StoppedBy::interrupt) resume(*stepping, PTRACE_SINGLESTEP);
@@ -389,12 +391,21 @@ void HeldThreads::unblock_trap(HeldThread& thread) {
   if (ptrace(PTRACE_SETSIGMASK, thread.tid, sizeof mask, &mask) == 0) thread.trap_was_blocked = true;
 }
 
+void HeldThreads::bring_home() {
+  if (HeldThread* last = find(std::exchange(unsettled_, 0)); last != nullptr && last->is_stopped()) settle(*last);
+  for (auto& [tid, thread] : threads_) {
+    bool is_elsewhere = thread.real_rip != thread.registers.rip || thread.real_rsp != thread.registers.rsp;
+    if (!thread.is_stopped() || (!is_elsewhere && !thread.has_new_registers)) continue;
+    ptrace(PTRACE_SETREGS, tid, nullptr, &thread.registers);
+    thread.real_rip = thread.registers.rip, thread.real_rsp = thread.registers.rsp;
+    thread.has_new_registers = false;
+  }
+}
+
 void HeldThreads::let_go(HeldThread& thread) {
   if (!thread.is_stopped()) return;
-  bool is_elsewhere = thread.real_rip != thread.registers.rip || thread.real_rsp != thread.registers.rsp;
   bool is_mended = thread.stopped_by == StoppedBy::interrupt && mend_interrupted_call(thread.registers);
-  if (is_elsewhere || is_mended || thread.has_new_registers)
-    ptrace(PTRACE_SETREGS, thread.tid, nullptr, &thread.registers);
+  if (is_mended) ptrace(PTRACE_SETREGS, thread.tid, nullptr, &thread.registers);
   uint64_t mask = 0;
   if (thread.trap_was_blocked && ptrace(PTRACE_GETSIGMASK, thread.tid, sizeof mask, &mask) == 0) {
     mask |= trap_bit;

@@ -80,8 +80,10 @@ class HeldThreads {
   bool run_on(HeldThread& thread);
   // One instruction. True: it is done, or something else stopped the thread; false: it takes longer.
   bool step(HeldThread& thread, Time patience);
-  // As it is, but for what we did to it.
-  void let_go(HeldThread& thread);
+  // All that stand are where the program would have them, and in nothing of ours; to be called when the breakpoints are
+  // out, and before what is ours goes.
+  void bring_home();
+  // After bring_home(): as they are, but for what we did to them.
   void let_go_all();
 
   // SIGTRAP may not be blocked while there are breakpoints: the kernel would take the handler of safety_net.h away.
@@ -99,6 +101,7 @@ class HeldThreads {
  private:
   HeldThread* note(uint32_t tid, int signal, int event);
   void settle(HeldThread& thread);
+  void let_go(HeldThread& thread);
   HeldThread* adopt(uint32_t tid);
   void note_end(uint32_t tid, int wait_status);
   void note_event(HeldThread& thread, int event);

@@ -244,6 +244,7 @@ TEST(ShellAtATerminal, StopsACommandAtCtrlCAndNotItself) {
   terminal.sees("\nalive");
   terminal.type("nonsense\n");  // what a person mistypes is no failure
   terminal.sees("no command nonsense");
+  terminal.sees(":000> ");
   terminal.type("\x04");
   EXPECT_EQ(terminal.wait(), 0);
   EXPECT_EQ(kill(victim.process(), 0), 0);

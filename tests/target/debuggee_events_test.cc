@@ -247,6 +247,7 @@ TEST(DebuggeeEvents, StepsOneInstructionAtATime) {
   EXPECT_EQ(thread->registers.rip, address_of(begins_with_call) + 5);
   EXPECT_EQ(debugged.hits(), 1u);
   debugged.debuggee.reset();
+  EXPECT_TRUE(wait_until([&] { return program.words().done == 1; }));
   EXPECT_EQ(program.end(), 7 << 8);
   EXPECT_EQ(program.words().wrong, 0u);
   EXPECT_EQ(program.words().calls, 100u);
