@@ -14,6 +14,7 @@
 #include <cerrno>
 #include <cstddef>
 #include <cstring>
+#include <string_view>
 #include <utility>
 
 #include "base/syscall.h"
@@ -374,8 +375,9 @@ bool HeldThreads::step(HeldThread& thread, Time patience) {
   HeldThread* stepping = find(tid);
   for (bool is_late = false; stepping != nullptr && !stepping->is_stopped() && !is_late; stepping = find(tid)) {
     wait_for_any(deadline, is_late);
-    // It only waits for a processor: were the breakpoint put back now, it would be met once more.
-    if (is_late && thread_state_letter(pid_, tid) == 'R') deadline = monotonic_now() + patience, is_late = false;
+    // It only waits for a processor, or has just stopped: were the breakpoint put back now, it might be met once more.
+    if (is_late && std::string_view("Rt").find(thread_state_letter(pid_, tid)) != std::string_view::npos)
+      deadline = monotonic_now() + patience, is_late = false;
     stepping = find(tid);
     // An interrupt that came when the thread had stopped already makes it stop once more before it has done anything.
     if (stepping != nullptr && stepping->stopped_by == StoppedBy::interrupt) resume(*stepping, PTRACE_SINGLESTEP);
