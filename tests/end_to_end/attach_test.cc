@@ -99,9 +99,15 @@ TEST_F(Attach, ToWhatCannotBeAttachedToIsOneSentence) {
 }
 
 TEST_F(Attach, ToAProcessThatEndsMeanwhileStillAnswers) {
-  Running sleeper({"/bin/sleep", "0.3"});
-  usleep(50'000);
-  Ran ran = run({culprit_path(), "handles", std::to_string(sleeper.pid()), "--for", "60s", "--json", "--all"});
+  TemporaryFolder folder;
+  Running sleeper({"/bin/sleep", "1000"});
+  Running culprit({"/bin/sh", "-c", "exec \"$0\" handles \"$1\" --for 60s --json --all 2> \"$2\"", culprit_path(),
+                   std::to_string(sleeper.pid()), folder / "said"});
+  for (int look = 0; look < 20'000 && contents(folder / "said").find("recording") == std::string::npos; look++)
+    usleep(1'000);
+  kill(sleeper.pid(), SIGTERM);
+  sleeper.wait();
+  Ran ran = culprit.wait();
   EXPECT_EQ(ran.ending(), "exit 0") << ran.err;
   EXPECT_TRUE(Json::parse(ran.out).at("exact").get<bool>());
 }
