@@ -175,8 +175,8 @@ struct Layout {
 constexpr Layout layouts[] = {
     {LockKind::thread_end, match_thread_end, false},
     {LockKind::static_guard, match_static_guard, false},
-    {LockKind::mutex, match_mutex, false},
     {LockKind::stream, match_stream, false},
+    {LockKind::mutex, match_mutex, false},
     {LockKind::mutex, match_refused_mutex, true},
     {LockKind::rwlock, match_rwlock, false},
     {LockKind::condition, match_condition, false},

@@ -65,6 +65,9 @@ static_assert(sizeof(RawStreamLock) == stream_lock_bytes);
 constexpr uint32_t shared_flag = 128;
 // More threads than a machine can have: PID_MAX_LIMIT of the kernel.
 constexpr uint32_t most_threads = 1 << 22;
+// Threads that hold a mutex, or wait for a condition with it. Other locks have an address of user space there, whose
+// upper half is 0x55… or 0x7f…: a stream's is the address of its owner.
+constexpr uint32_t most_users = 0x5000;
 // More waits than a condition variable sees in a year, and less than a pointer.
 constexpr uint64_t most_waits = uint64_t{1} << 45;
 
@@ -80,7 +83,7 @@ bool is_shared_flag(uint32_t value) { return value == 0 || value == shared_flag;
 // What must be so whatever state the mutex is in.
 bool can_be_mutex(const RawMutex& raw) {
   const uint32_t bits = raw.kind;
-  if ((bits & ~kind::all) != 0 || raw.users > most_threads) return false;
+  if ((bits & ~kind::all) != 0 || raw.users > most_users) return false;
   const bool inherits = (bits & kind::inherit) != 0, protects = (bits & kind::protect) != 0;
   if (inherits && protects) return false;
   const bool is_robust = (bits & kind::robust) != 0;

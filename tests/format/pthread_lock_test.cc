@@ -64,6 +64,12 @@ TEST(PthreadLock, TellsTheOwnerOfAMutexOfEachType) {
   }
 }
 
+TEST(PthreadLock, TheLockOfAStreamIsNoMutex) {
+  const uint64_t owner = 0x7f8a03fff6c0;  // its struct pthread
+  const uint32_t words[10] = {2, 0, static_cast<uint32_t>(owner), static_cast<uint32_t>(owner >> 32)};
+  EXPECT_FALSE(read_pthread_mutex(bytes_of(words)));
+}
+
 TEST(PthreadLock, CountsTheRecursionOfARecursiveMutex) {
   std::recursive_mutex mutex;
   for (int i = 0; i < 3; i++) mutex.lock();
