@@ -14,7 +14,8 @@ def conditional_breakpoint(bench, debugger):
     """Microseconds per hit: how much longer the program takes for its calls."""
     with subprocess.Popen(bench.program("called_often", HITS), stdin=subprocess.PIPE, stdout=subprocess.PIPE) as victim:
         victim.stdout.readline()
-        session = subprocess.Popen(debugger(victim.pid), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        session = subprocess.Popen(debugger(victim.pid), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                                   stderr=subprocess.DEVNULL)
         wait_until_stopped(victim.pid, session)
         victim.stdin.write(b"\n")
         victim.stdin.flush()
@@ -31,7 +32,7 @@ def wait_until_stopped(pid, session):
         address = next(int(line.split("-")[0], 16) for line in maps if "called_often" in line)
     with subprocess.Popen(["nm", f"/proc/{pid}/exe"], stdout=subprocess.PIPE, text=True) as names:
         address += next(int(line.split()[0], 16) for line in names.stdout if line.rstrip().endswith(" T called_often"))
-    with open(f"/proc/{pid}/mem", "rb") as memory:
+    with open(f"/proc/{pid}/mem", "rb", buffering=0) as memory:
         while session.poll() is None:
             memory.seek(address)
             if memory.read(1) == b"\xcc":

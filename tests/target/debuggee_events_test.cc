@@ -122,6 +122,7 @@ TEST(DebuggeeEvents, FaultsAreShownFirstAndDelivered) {
   DebuggedProgram program([](SharedWords& words) {
     words.started = 1;
     while (words.may_begin == 0) usleep(200);
+    signal(SIGSEGV, SIG_DFL);  // a sanitizer has a handler
     volatile uintptr_t nowhere = 16;
     *reinterpret_cast<volatile int*>(nowhere) = 1;
   });
