@@ -103,8 +103,7 @@ struct LockStep {
   std::optional<size_t> holds;      // index into LockReport::locks
   std::optional<size_t> waits_for;  // index into LockReport::waits; nothing: it does not wait for a lock
   ReportStack where;
-  std::optional<size_t> taken_in;  // frame of `where` that has the lock it holds in its variables
-  std::string doing;               // of one that waits for no lock: "runs", "sleeps", "reads from a pipe"
+  std::string doing;  // of one that waits for no lock: "runs", "sleeps", "reads from a pipe"
 };
 
 enum class LockVerdictKind : uint8_t {

@@ -207,8 +207,6 @@ std::string step_words(const LockReport& report, const LockVerdict& verdict, siz
     const bool may = !is_sure && report.locks[*step.holds].owner_state == OwnerState::not_recorded;
     words +=
         " " + (may ? "may hold " + lock_words(report.locks[*step.holds]) : holding_words(report.locks[*step.holds]));
-    if (step.taken_in)
-      words += fmt::format(" (probably taken in {})", frame_function(step.where.frames[*step.taken_in], 40));
   }
   if (!step.waits_for) {
     const std::string doing = doing_words(report, step);
