@@ -6,11 +6,11 @@
 
 #include "base/syscall.h"
 #include "capture/bpf_decoder.h"
-#include "target/raised_priority.h"
 #include "capture/snapshot.h"
 #include "capture/tsc_clock.h"
 #include "capture/watch_filter.h"
 #include "format/procfs.h"
+#include "target/raised_priority.h"
 
 namespace culprit {
 namespace {
@@ -114,6 +114,8 @@ class BpfRecorder final : public LiveRecorder {
 
   void finish() override {
     take_snapshots(SnapshotReason::on_demand);
+    // The hooks are taken away one after the other: what comes meanwhile is seen by half, opened but not closed.
+    last_moment_ = monotonic_now();
     program_->detach();
     while (take() > 0) {
     }
@@ -129,7 +131,8 @@ class BpfRecorder final : public LiveRecorder {
     size_t left = events_per_round;
     return program_->take_events([&](Bytes bytes) {
       auto event = parse_bpf_event(bytes);
-      return (!event || decoder_.on_event(*event)) && --left > 0;
+      bool is_wanted = event && static_cast<Time>(event->header.time) <= last_moment_;
+      return (!is_wanted || decoder_.on_event(*event)) && --left > 0;
     });
   }
 
@@ -189,6 +192,7 @@ class BpfRecorder final : public LiveRecorder {
   }
 
   RaisedPriority priority_;
+  Time last_moment_ = INT64_MAX;
   WatchRequest request_;
   std::unique_ptr<BpfProgram> program_;
   TraceTables& tables_;

@@ -77,6 +77,17 @@ TEST_F(Attach, ListsHandlesFromBeforeAsExisting) {
   EXPECT_TRUE(report.at("exact").get<bool>());
 }
 
+TEST_F(Attach, EndsInTheMiddleOfOpensAndClosesWithoutSeeingOneByHalf) {
+  TemporaryFolder folder;
+  Running busy({"/bin/bash", "-c", "touch \"$0\"; while :; do exec 3</dev/null; exec 3<&-; done", folder / "ready"});
+  ASSERT_TRUE(wait_for_file(folder / "ready"));
+  for (int time = 0; time < 5; time++) {
+    Ran ran = run({culprit_path(), "handles", std::to_string(busy.pid()), "--for", "20ms", "--json"});
+    ASSERT_EQ(ran.ending(), "exit 0") << ran.err;
+    EXPECT_TRUE(Json::parse(ran.out).at("exact").get<bool>()) << Json::parse(ran.out).at("losses");
+  }
+}
+
 TEST_F(Attach, SpeaksWinDbg) {
   Victim victim;
   Ran ran = console(victim, "!htrace -enable; !htrace -snapshot; !htrace -diff; !htrace 9; !htrace -disable");
