@@ -227,7 +227,7 @@ int BPF_PROG(on_fork, struct task_struct *parent, struct task_struct *child) {
   }
   struct files_struct *files = child->files;
   int is_own = files != parent->files;
-  if (files && is_own) begin_table(files);
+  if (files && is_own) begin_table(files, BPF_ANY);
   struct scratch *scratch = begin_event(parent, CULPRIT_BPF_FORKED, CALL_NONE);
   if (!scratch) return 0;
   scratch->event.value = pid;
@@ -267,7 +267,7 @@ int BPF_PROG(on_exec, struct task_struct *task, int old_pid, struct linux_binprm
   tell_mapped(task, mm->exe_file, 0, 0, 0, 0);
   struct files_struct *files = task->files;
   if (files) {
-    begin_table(files);
+    begin_table(files, BPF_ANY);
     tell_table(files, CULPRIT_BPF_AT_EXEC);
   }
   ask_for_code(task, mm);
@@ -350,6 +350,6 @@ int begin_tables(struct bpf_iter__task *context) {
   struct task_struct *task = context->task;
   if (!task || !is_recorded(task->tgid)) return 0;
   struct files_struct *files = task->files;
-  if (files) begin_table(files);
+  if (files) begin_table(files, BPF_NOEXIST);
   return 0;
 }

@@ -213,6 +213,7 @@ static __always_inline void compare(void) {
 struct table_walk {
   struct files_struct *files;
   uint32_t count, why;
+  uint64_t replace; /* BPF_ANY, BPF_NOEXIST: what is known already */
 };
 
 static long forget_chunk(uint32_t chunk, void *context) {
@@ -228,7 +229,8 @@ static long begin_chunk(uint32_t chunk, void *context) {
   if (!scratch || !walk->files) return 1;
   struct culprit_bpf_chunk_key key = {(uint64_t)walk->files, chunk};
   read_bits(walk->files, chunk, scratch->fresh.open);
-  if (bpf_map_update_elem(&chunks, &key, &scratch->fresh, BPF_ANY)) __sync_fetch_and_add(&lost.tables, 1);
+  long error = bpf_map_update_elem(&chunks, &key, &scratch->fresh, walk->replace);
+  if (error && error != FILE_EXISTS) __sync_fetch_and_add(&lost.tables, 1);
   return 0;
 }
 
@@ -280,8 +282,10 @@ static long tell_entry(uint32_t iteration, void *context) {
   return 0;
 }
 
-static __always_inline void begin_table(struct files_struct *files) {
-  struct table_walk walk = {.files = files, .count = chunk_count(files)};
+/* `replace` is BPF_ANY for a new table, whose address may have been another's; BPF_NOEXIST for one that is in use, whose
+   own events may have changed what is known since its bits were read. */
+static __always_inline void begin_table(struct files_struct *files, uint64_t replace) {
+  struct table_walk walk = {.files = files, .count = chunk_count(files), .replace = replace};
   bpf_loop(walk.count, begin_chunk, &walk, 0);
 }
 

@@ -1,5 +1,6 @@
 #include "capture/bpf_recorder.h"
 
+#include <fmt/core.h>
 #include <unistd.h>
 
 #include <bit>
@@ -50,7 +51,11 @@ class BpfRecorder final : public LiveRecorder {
     if (!request_.all) {
       for (uint32_t pid : running) CULPRIT_TRY(program_->watch(pid));
     }
-    build_likely_tables();
+    if (request_.is_one_process()) {
+      for (uint32_t pid : running) build_tables_of(pid, true);
+      await_tables();
+    }
+    build_tables_of(static_cast<uint32_t>(getpid()), false);
     CULPRIT_TRY(program_->attach());
     CULPRIT_TRY(program_->begin_tables());
     for (uint32_t pid : running) {
@@ -148,14 +153,23 @@ class BpfRecorder final : public LiveRecorder {
     }
   }
 
-  // What culprit itself runs on, libc above all, is wanted by most programs.
-  void build_likely_tables() {
-    auto own = static_cast<uint32_t>(getpid());
-    auto text = read_whole_file("/proc/self/maps");
+  // Until they stand, the kernel side sends copies of stacks, of which a fast program makes more than the ring holds.
+  void await_tables() {
+    unwind_tables_.place_built();
+    for (Time end = monotonic_now() + table_patience; unwind_tables_.is_building() && monotonic_now() < end;) {
+      usleep(500);
+      unwind_tables_.place_built();
+    }
+  }
+
+  // The libraries that culprit itself runs on, libc above all, are wanted by most programs.
+  void build_tables_of(uint32_t pid, bool with_program) {
+    auto text = read_whole_file(fmt::format("/proc/{}/maps", pid));
     if (!text) return;
     for (const MapsEntry& entry : parse_maps(*text)) {
-      ModuleFile* file = entry.is_executable ? files_.of(own, entry) : nullptr;
-      if (file != nullptr && file->path.find(".so") != std::string::npos) unwind_tables_.of(*file);
+      ModuleFile* file = entry.is_executable ? files_.of(pid, entry) : nullptr;
+      bool is_wanted = file != nullptr && (with_program || file->path.find(".so") != std::string::npos);
+      if (is_wanted) unwind_tables_.of(*file);
     }
   }
 
