@@ -11,6 +11,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   parse_status(text);
   parse_stat(text);
   parse_thread_call(text);
+  parse_last_run(text);
   parse_open_files_limit(text);
   if (parse_fdinfo(text).lines.size() > 64) __builtin_trap();
   parse_locks(text);

@@ -6,6 +6,7 @@
 
 #include "analysis/lock_report_builder.h"
 #include "analysis/wait_names.h"
+#include "target/standing_time.h"
 #include "target/thread_look.h"
 
 namespace culprit {
@@ -164,6 +165,44 @@ void add_stacks(LockReport& report, const LockQuestion& question, const LockHelp
         step.doing = helpers.doing(step.thread.tid, step.where);
 }
 
+// For each lock of a verdict, and the one that was asked for.
+void add_places_taken(LockReport& report, const LockHelpers& helpers) {
+  if (!helpers.place_taken) return;
+  std::vector<bool> is_wanted(report.locks.size());
+  if (report.asked) is_wanted[*report.asked] = true;
+  for (const LockVerdict& verdict : report.verdicts)
+    for (const LockStep& step : verdict.steps)
+      if (step.holds) is_wanted[*step.holds] = true;
+  for (size_t at = 0; at < report.locks.size(); at++) {
+    LockInfo& info = report.locks[at];
+    const bool is_mutex = info.lock.kind == LockKind::mutex || info.lock.kind == LockKind::rwlock;
+    if (!is_wanted[at] || !is_mutex || info.is_refused || info.owner_state != OwnerState::here) continue;
+    const uint32_t owner = info.owner->tid;
+    const bool waits_itself =
+        std::ranges::any_of(info.waits, [&](size_t wait) { return report.waits[wait].thread.tid == owner; });
+    info.taken = helpers.place_taken({info.lock.address, owner, waits_itself || info.lock.recursion > 1});
+  }
+}
+
+// For the waits of the verdicts, and those whose stacks are told.
+void add_waiting_times(LockReport& report, const LockQuestion& question) {
+  if (!report.is_live) return;
+  std::vector<bool> is_wanted(report.waits.size(), question.all_stacks);
+  for (const LockVerdict& verdict : report.verdicts)
+    for (const LockStep& step : verdict.steps)
+      if (step.waits_for) is_wanted[*step.waits_for] = true;
+  std::vector<StandingThread> threads;
+  std::vector<LockWait*> waits;
+  for (size_t at = 0; at < report.waits.size(); at++) {
+    const LockThread& thread = report.waits[at].thread;
+    if (!is_wanted[at] || !report.waits[at].is_still) continue;
+    threads.push_back({thread.pid != 0 ? thread.pid : report.pid, thread.tid});
+    waits.push_back(&report.waits[at]);
+  }
+  const std::vector<std::optional<double>> times = standing_times(threads);
+  for (size_t at = 0; at < times.size(); at++) waits[at]->seconds_waited = times[at];
+}
+
 // Leaves only what the lock at this address has to do with.
 Result<void> explain(LockReport& report, Target& target, const LockScene& scene, uint64_t address,
                      const LockHelpers& helpers) {
@@ -253,7 +292,9 @@ Result<LockReport> examine_locks(Target& target, const LockQuestion& question, c
     report.exact &= !meaning_of(loss.kind).makes_partial;
   }
   if (question.address) CULPRIT_TRY(explain(report, target, *scene, *question.address, helpers));
+  if (helpers.stacks) add_waiting_times(report, question);
   add_stacks(report, question, helpers);
+  add_places_taken(report, helpers);
   report.longest_stop = target.longest_stop();
   return report;
 }

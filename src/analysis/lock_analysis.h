@@ -27,6 +27,12 @@ struct AddressName {
   std::string module;  // path
 };
 
+struct LockHeld {
+  uint64_t lock = 0;  // its address
+  uint32_t owner = 0;
+  bool is_held_twice = false;  // or its owner waits for it
+};
+
 // What makes an answer more than numbers. Empty functions: there is no such help, and the verdicts are the same.
 struct LockHelpers {
   // Stacks of threads of the target, in their order, with names.
@@ -34,6 +40,8 @@ struct LockHelpers {
   // What a thread that waits for no lock does, in words: "sleeps", "reads from fd 5".
   std::function<std::string(uint32_t tid, const ReportStack& stack)> doing;
   std::function<AddressName(uint64_t address)> name;
+  // Where a thread of the target took a lock.
+  std::function<std::optional<TakenPlace>(const LockHeld& held)> place_taken;
 };
 
 Result<LockReport> examine_locks(Target& target, const LockQuestion& question, const LockHelpers& helpers);

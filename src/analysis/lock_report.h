@@ -75,6 +75,16 @@ enum class OwnerState : uint8_t {
   gone,           // there is no such thread any more
 };
 
+// What speaks for a place where a lock was taken. Nothing records it.
+enum class TakenEvidence : uint8_t {
+  code,     // a function on its owner's stack names it, before the place where the function stands
+  pointer,  // a pointer to it lies among the variables of one that has called a function which locks
+};
+struct TakenPlace {
+  TakenEvidence evidence = TakenEvidence::code;
+  ReportFrame frame;  // line 0: which line of the function is not known
+};
+
 struct LockInfo {
   LockState lock;
   std::string name;    // of the variable, or what it is made of: "g_mutex1", "pool+0x40", a file's path; empty: unknown
@@ -82,6 +92,7 @@ struct LockInfo {
   bool is_refused = false;  // which mutex it is, is not known: the kernel refused to let a thread wait for it
   OwnerState owner_state = OwnerState::none;
   std::optional<LockThread> owner;
+  std::optional<TakenPlace> taken;   // probably, by its owner; nothing: nothing speaks for any place, or not looked for
   std::string owner_note;            // one sentence on an owner that is gone; may be empty
   std::vector<LockThread> may_hold;  // where owners are not recorded: processes' threads that could release it
   std::vector<size_t> waits;         // indexes into LockReport::waits
@@ -92,9 +103,10 @@ struct LockWait {
   size_t lock = 0;  // index into LockReport::locks
   WaitMode mode = WaitMode::lock;
   bool is_timed = false;
-  std::optional<double> seconds_left;  // until a timed wait gives up
-  bool is_still = false;               // it has not moved between the looks
-  ReportStack where;                   // empty: not asked for
+  std::optional<double> seconds_left;    // until a timed wait gives up
+  std::optional<double> seconds_waited;  // at least; unknown in cores, and of waits that are in no verdict
+  bool is_still = false;                 // it has not moved between the looks
+  ReportStack where;                     // empty: not asked for
 };
 
 // A thread of a verdict: what it holds of it, and what it waits for.

@@ -132,6 +132,12 @@ std::vector<ReportFrame> TargetStacks::report_frames(const Place& place) const {
   return found == known_.end() ? std::vector{blank} : named_frames(blank, found->second);
 }
 
+ReportStack TargetStacks::place(uint64_t address) {
+  WalkedStack stack;
+  stack.frames.push_back({address, FoundBy::registers});
+  return report(std::span(&stack, 1)).front();
+}
+
 std::vector<ReportStack> TargetStacks::report(std::span<const WalkedStack> stacks) {
   look_up(stacks);
   std::vector<ReportStack> reports;

@@ -26,6 +26,8 @@ class TargetStacks {
   // Of each; those for which it was not enough are completed, which stops them for a moment, and walked again.
   std::vector<WalkedStack> walk_all(std::span<TargetThread> threads);
 
+  // The instruction at an address, as the only frame of a stack, with what is inlined there.
+  ReportStack place(uint64_t address);
   // With names, looked up in one batch, inlined functions and blame.
   std::vector<ReportStack> report(std::span<const WalkedStack> stacks);
 

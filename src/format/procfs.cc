@@ -133,6 +133,22 @@ std::optional<ProcessStat> parse_stat(std::string_view text) {
   return stat;
 }
 
+std::optional<uint64_t> parse_last_run(std::string_view text) {
+  // "se.exec_start                                :      13134587.276143" (kernel/sched/debug.c): ms, six digits of ns.
+  while (!text.empty()) {
+    std::string_view line = take_line(text);
+    if (take_word(line) != "se.exec_start" || take_word(line) != ":") continue;
+    std::string_view number = take_word(line);
+    const size_t point = number.find('.');
+    if (point == std::string_view::npos || number.size() - point != 7) return {};
+    auto milliseconds = leading_number<uint64_t>(number), rest = leading_number<uint64_t>(number.substr(point + 1));
+    constexpr uint64_t ns_in_ms = 1'000'000;
+    if (!milliseconds || !rest || *milliseconds > UINT64_MAX / ns_in_ms - 1) return {};
+    return *milliseconds * ns_in_ms + *rest;
+  }
+  return {};
+}
+
 std::optional<ThreadCall> parse_thread_call(std::string_view text) {
   // "202 0x7ffe… 0x80 0x0 0x0 0x0 0x0 0x7ffe… 0x7f12…", "-1 0x7ffe… 0x7f12…", or "running" (fs/proc/base.c).
   ThreadCall call;

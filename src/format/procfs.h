@@ -33,9 +33,9 @@ struct ProcessStatus {
   uint32_t tracer = 0;
   uint32_t real_uid = 0, effective_uid = 0;
   uint32_t threads = 0;
-  uint32_t handle_slots = 0;              // FDSize: handles have lower numbers, unless the table has grown since
-  uint32_t seccomp_mode = 0;              // 0 none, 1 strict, 2 filter
-  uint64_t context_switches = 0;          // of the thread, of both kinds: the same again means that it has not run since
+  uint32_t handle_slots = 0;      // FDSize: handles have lower numbers, unless the table has grown since
+  uint32_t seccomp_mode = 0;      // 0 none, 1 strict, 2 filter
+  uint64_t context_switches = 0;  // of the thread, of both kinds: the same again means that it has not run since
   std::vector<uint32_t> namespaced_pids;  // NSpid: outermost namespace first; empty before Linux 4.1
 };
 std::optional<ProcessStatus> parse_status(std::string_view text);  // nothing: no Pid line
@@ -62,6 +62,11 @@ struct ThreadCall {
   bool operator==(const ThreadCall&) const = default;
 };
 std::optional<ThreadCall> parse_thread_call(std::string_view text);  // nothing: it runs
+
+// /proc/PID/task/TID/sched, in kernels with CONFIG_SCHED_DEBUG: when it ran last, in ns, by the clock of the processor
+// that it ran on. These clocks differ among each other and from all others: they leave out what interrupts and the
+// hypervisor took. Nothing: the text does not say.
+std::optional<uint64_t> parse_last_run(std::string_view text);
 
 inline constexpr uint64_t unlimited = UINT64_MAX;
 struct OpenFilesLimit {

@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "analysis/lock_taken.h"
+#include "analysis/target_names.h"
 #include "base/text.h"
 #include "format/fields.h"
 
@@ -34,18 +36,32 @@ AddressName LockQuestioner::name_of(uint64_t address) {
 }
 
 std::vector<ReportStack> LockQuestioner::stacks_of(std::span<const uint32_t> tids) {
-  auto all = target_.threads(ThreadWish::names_and_waits);
-  if (!all) return std::vector<ReportStack>(tids.size());
-  std::vector<TargetThread> wanted(tids.size());
+  std::vector<ReportStack> reports(tids.size());
+  auto threads = target_.some_threads(ThreadWish::stacks, tids);
+  if (!threads) return reports;
+  const std::vector<ReportStack> stacks = stacks_.report(stacks_.walk_all(*threads));
   for (size_t at = 0; at < tids.size(); at++) {
-    auto found = std::ranges::lower_bound(*all, tids[at], {}, &TargetThread::tid);
-    if (found != all->end() && found->tid == tids[at]) wanted[at] = *found;
+    auto found = std::ranges::lower_bound(*threads, tids[at], {}, &TargetThread::tid);
+    if (found != threads->end() && found->tid == tids[at])
+      reports[at] = stacks[static_cast<size_t>(found - threads->begin())];
   }
-  std::vector<TargetThread*> running;
-  for (TargetThread& thread : wanted)
-    if (thread.tid != 0 && thread.known == RegistersKnown::none) running.push_back(&thread);
-  target_.complete(running);
-  return stacks_.report(stacks_.walk_all(wanted));
+  return reports;
+}
+
+std::optional<NamedSymbol> LockQuestioner::function_at(uint64_t address) {
+  const TargetModule* module = target_.module_at(address);
+  if (module == nullptr) return {};
+  auto symbol = names_.covering(openable(*module), address - module->bias);
+  if (symbol) symbol->address += module->bias;
+  return symbol;
+}
+
+std::optional<TakenPlace> LockQuestioner::place_taken(const LockHeld& held) {
+  auto threads = target_.some_threads(ThreadWish::stacks, std::span(&held.owner, 1));
+  if (!threads || threads->empty()) return {};
+  const WalkedStack stack = stacks_.walk_all(*threads).front();
+  return place_where_taken(held.lock, {stack, target_.stack_memory(threads->front()), held.is_held_twice}, target_,
+                           stacks_, [this](uint64_t address) { return function_at(address); });
 }
 
 Result<uint64_t> LockQuestioner::address_of_variable(const std::string& name) {
@@ -86,8 +102,10 @@ Result<LockReport> LockQuestioner::ask(const Arguments& arguments) {
   if (!asked) return tl::unexpected<Error>(std::move(asked).error());
   LockHelpers helpers;
   helpers.name = [this](uint64_t address) { return name_of(address); };
-  if (!arguments.has("--no-stacks"))
+  if (!arguments.has("--no-stacks")) {
     helpers.stacks = [this](std::span<const uint32_t> tids) { return stacks_of(tids); };
+    helpers.place_taken = [this](const LockHeld& held) { return place_taken(held); };
+  }
   return examine_locks(target_, *asked, helpers);
 }
 

@@ -28,6 +28,8 @@ class LockQuestioner {
   Result<LockQuestion> question(const Arguments& arguments);
   Result<uint64_t> address_of_variable(const std::string& name);
   AddressName name_of(uint64_t address);
+  std::optional<NamedSymbol> function_at(uint64_t address);
+  std::optional<TakenPlace> place_taken(const LockHeld& held);
   // Of threads that stand nothing is stopped; of those that run each for a moment.
   std::vector<ReportStack> stacks_of(std::span<const uint32_t> tids);
 

@@ -107,23 +107,26 @@ TargetThread LiveProcess::look(TargetThread thread, ThreadWish wish) {
   return thread;
 }
 
+std::vector<TargetThread> LiveProcess::look_at_threads(ThreadWish wish, std::span<const uint32_t> tids) {
+  std::vector<TargetThread> found;
+  for (uint32_t tid : tids)
+    if (auto thread = look_at_thread(info_.pid, tid)) found.push_back(look(std::move(*thread), wish));
+  std::vector<TargetThread*> running;
+  for (TargetThread& thread : found)
+    if (thread.known == RegistersKnown::none && thread.unknown_because.empty()) running.push_back(&thread);
+  if (wish == ThreadWish::stacks) complete(running);
+  std::erase_if(found, [](const TargetThread& thread) { return thread.state == 'X' || thread.state == 'Z'; });
+  return found;
+}
+
 // Until nobody is new: a thread may make another one while we look.
 void LiveProcess::look_at_new_threads(ThreadWish wish, std::vector<TargetThread>& threads) {
   std::set<uint32_t> seen;
   for (int looks = 0; looks < most_looks; ++looks) {
-    size_t before = seen.size();
-    std::vector<TargetThread> found;
-    for (uint32_t tid : threads_of(info_.pid)) {
-      if (!seen.insert(tid).second) continue;
-      if (auto thread = look_at_thread(info_.pid, tid)) found.push_back(look(std::move(*thread), wish));
-    }
-    if (seen.size() == before) break;
-    std::vector<TargetThread*> running;
-    for (TargetThread& thread : found)
-      if (thread.known == RegistersKnown::none && thread.unknown_because.empty()) running.push_back(&thread);
-    if (wish == ThreadWish::stacks) complete(running);
-    std::erase_if(found, [](const TargetThread& thread) { return thread.state == 'X' || thread.state == 'Z'; });
-    std::ranges::move(found, std::back_inserter(threads));
+    std::vector<uint32_t> tids = threads_of(info_.pid);
+    std::erase_if(tids, [&](uint32_t tid) { return !seen.insert(tid).second; });
+    if (tids.empty()) break;
+    std::ranges::move(look_at_threads(wish, tids), std::back_inserter(threads));
     if (wish == ThreadWish::names_and_waits) break;
   }
   std::ranges::sort(threads, {}, &TargetThread::tid);
@@ -149,7 +152,24 @@ Result<std::vector<TargetThread>> LiveProcess::threads(ThreadWish wish) {
   std::vector<TargetThread> threads;
   look_at_new_threads(wish == ThreadWish::registers ? ThreadWish::names_and_waits : wish, threads);
   if (wish == ThreadWish::registers) CULPRIT_TRY(take_all(threads));
-  // After the stacks: whatever code they lead to has been mapped by now.
+  return with_space(std::move(threads));
+}
+
+Result<std::vector<TargetThread>> LiveProcess::some_threads(ThreadWish wish, std::span<const uint32_t> tids) {
+  CULPRIT_TRY(check_it_lives());
+  stacks_.clear();
+  std::vector<uint32_t> sorted(tids.begin(), tids.end());
+  std::ranges::sort(sorted);
+  sorted.erase(std::ranges::unique(sorted).begin(), sorted.end());
+  std::vector<TargetThread> threads = look_at_threads(wish, sorted);
+  std::vector<TargetThread*> each;
+  for (TargetThread& thread : threads) each.push_back(&thread);
+  if (wish == ThreadWish::registers) complete(each);
+  return with_space(std::move(threads));
+}
+
+// After the stacks: whatever code they lead to has been mapped by now.
+Result<std::vector<TargetThread>> LiveProcess::with_space(std::vector<TargetThread> threads) {
   auto refreshed = space_.refresh();
   if (threads.empty() || !refreshed) {
     CULPRIT_TRY(check_it_lives());

@@ -16,6 +16,7 @@ class LiveProcess final : public Target {
 
   const TargetInfo& info() const override { return info_; }
   Result<std::vector<TargetThread>> threads(ThreadWish wish) override;
+  Result<std::vector<TargetThread>> some_threads(ThreadWish wish, std::span<const uint32_t> tids) override;
   void complete(std::span<TargetThread* const> threads) override;
   MemoryReader& stack_memory(const TargetThread& thread) override;
   MemoryReader& memory() override { return space_.memory(); }
@@ -28,7 +29,9 @@ class LiveProcess final : public Target {
       : info_(std::move(info)), start_ticks_(start_ticks), space_(std::move(space)) {}
 
   Result<void> check_it_lives() const;
+  std::vector<TargetThread> look_at_threads(ThreadWish wish, std::span<const uint32_t> tids);
   void look_at_new_threads(ThreadWish wish, std::vector<TargetThread>& threads);
+  Result<std::vector<TargetThread>> with_space(std::vector<TargetThread> threads);
   TargetThread look(TargetThread thread, ThreadWish wish);
   Result<void> take_all(std::vector<TargetThread>& threads);
   void copy_stopped(const TargetThread& thread);

@@ -4,6 +4,12 @@
 
 namespace culprit {
 
+Result<std::vector<TargetThread>> Target::some_threads(ThreadWish wish, std::span<const uint32_t> tids) {
+  auto all = threads(wish);
+  if (all) std::erase_if(*all, [&](const TargetThread& thread) { return std::ranges::count(tids, thread.tid) == 0; });
+  return all;
+}
+
 const TargetModule* Target::module_at(uint64_t address) {
   const std::vector<TargetModule>& known = modules();
   auto after = std::ranges::upper_bound(known, address, {}, &TargetModule::start);

@@ -102,10 +102,12 @@ class Target {
   // Ascending by tid. Of a live process: as it is now, each time. The memory that unwinding a thread's stack needs was
   // copied while the thread stood where its registers say, and is what stack_memory() reads.
   virtual Result<std::vector<TargetThread>> threads(ThreadWish wish) = 0;
-  // Threads of the last threads() of which only the stack is known, and their stacks, are taken anew with all
-  // registers, which stops each for a moment. What cannot be taken stays as it is, and says why.
+  // Only those of them with one of these ids: of a live process, no other thread is looked at, or stopped.
+  virtual Result<std::vector<TargetThread>> some_threads(ThreadWish wish, std::span<const uint32_t> tids);
+  // Threads of the last threads() or some_threads() of which only the stack is known, and their stacks, are taken anew
+  // with all registers, which stops each for a moment. What cannot be taken stays as it is, and says why.
   virtual void complete(std::span<TargetThread* const>) {}
-  // The stack of a thread as of the last threads() or complete(), and what does not change from memory().
+  // The stack of a thread as of the last of these, and what does not change from memory().
   virtual MemoryReader& stack_memory(const TargetThread& thread) = 0;
   // All of the address space. Of a live process as it is at that moment.
   virtual MemoryReader& memory() = 0;

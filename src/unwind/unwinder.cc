@@ -25,7 +25,7 @@ class Walk {
     FoundBy found_by = FoundBy::registers;
     for (;;) {
       if (stack_.frames.size() >= options_.limit) return cut();
-      stack_.frames.push_back({ip_, found_by});
+      stack_.frames.push_back({ip_, found_by, sp_});
       switch (step(found_by == FoundBy::registers)) {
         case Step::ended:
           return std::move(stack_);

@@ -31,8 +31,9 @@ using CodeLookup = std::function<std::optional<UnwindCode>(uint64_t pc)>;
 struct WalkedFrame {
   uint64_t address = 0;  // absolute; a return address unless found_by is `registers`
   FoundBy found_by = FoundBy::unwind_table;
+  uint64_t sp = 0;  // where it stands: from here to its caller's lie its variables, and what it has saved
 
-  bool operator==(const WalkedFrame&) const = default;
+  bool operator==(const WalkedFrame& other) const { return address == other.address && found_by == other.found_by; }
 };
 
 struct StackWord {

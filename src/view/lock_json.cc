@@ -17,6 +17,7 @@ constexpr std::string_view state_words[] = {"unlocked", "locked", "owner_died", 
 constexpr std::string_view owner_words[] = {"none", "not_recorded", "here", "other_process", "gone"};
 constexpr std::string_view verdict_kinds[] = {"deadlock",      "self_deadlock",  "owner_gone",
                                               "will_time_out", "possible_cycle", "waiting_for_one"};
+constexpr std::string_view evidence_kinds[] = {"code", "pointer"};
 static_assert(std::size(verdict_kinds) == lock_verdict_count);
 
 template <typename Enumeration, size_t count>
@@ -36,6 +37,14 @@ Json thread_json(const LockThread& thread) {
   return json;
 }
 
+Json taken_json(const TakenPlace& taken) {
+  return {{"function", utf8(taken.frame.function)},
+          {"file", utf8(taken.frame.file)},
+          {"line", taken.frame.line},
+          {"module", utf8(taken.frame.module)},
+          {"evidence", word_of(evidence_kinds, taken.evidence)}};
+}
+
 Json lock_json(const LockInfo& info) {
   const LockState& lock = info.lock;
   return {{"kind", word_of(kind_words, lock.kind)},
@@ -51,6 +60,7 @@ Json lock_json(const LockInfo& info) {
           {"owner", info.owner ? thread_json(*info.owner) : Json(nullptr)},
           {"owner_state", word_of(owner_words, info.owner_state)},
           {"owner_note", utf8(info.owner_note)},
+          {"taken", info.taken ? taken_json(*info.taken) : Json(nullptr)},
           {"recursion", lock.recursion},
           {"readers", lock.readers},
           {"value", lock.value},
@@ -66,6 +76,7 @@ Json wait_json(const LockReport& report, const LockWait& wait) {
           {"mode", name_of(wait.mode)},
           {"timed", wait.is_timed},
           {"seconds_left", seconds_json(wait.seconds_left)},
+          {"seconds_waited", seconds_json(wait.seconds_waited)},
           {"still", wait.is_still},
           {"where", frames_json(wait.where)}};
 }

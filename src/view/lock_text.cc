@@ -55,13 +55,11 @@ class LockText {
 
   void print_step(const LockVerdict& verdict, size_t at) {
     line(step_words(report_, verdict, at), 2);
-    const ReportStack& where = verdict.steps[at].where;
-    if (where.frames.empty()) return;
-    if (all_) {
-      text_ += stack_text(where, {.style = style_, .indent = 4, .details = true, .source = false});
-    } else {
-      text_ += stack_text(where, {.style = style_, .indent = 4, .details = false, .source = false});
-    }
+    const LockStep& step = verdict.steps[at];
+    if (step.holds && report_.locks[*step.holds].taken)
+      line(inked(style_, Ink::faint, evidence_words(*report_.locks[*step.holds].taken)), 4);
+    if (!step.where.frames.empty())
+      text_ += stack_text(step.where, {.style = style_, .indent = 4, .details = all_, .source = false});
   }
 
   void print_behind(const LockVerdict& verdict) {
@@ -86,7 +84,8 @@ class LockText {
   }
 
   void print_waiter(const LockWait& wait) {
-    std::string words = thread_words(wait.thread) + " waits";
+    std::string words = thread_words(wait.thread);
+    words += wait.seconds_waited ? " has waited for " + duration_in_words(*wait.seconds_waited) : " waits";
     if (wait.mode != WaitMode::lock) words += fmt::format(" to {}", name_of(wait.mode));
     if (wait.seconds_left) {
       words += fmt::format(", gives up in {}", duration_in_words(*wait.seconds_left));

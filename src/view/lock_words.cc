@@ -67,7 +67,16 @@ bool is_held(LockKind kind) { return kind != LockKind::thread_end && kind != Loc
 std::string holding_words(const LockInfo& lock) {
   if (lock.lock.kind == LockKind::static_guard || lock.lock.kind == LockKind::once) return "runs " + lock_words(lock);
   const bool is_stream = lock.lock.kind == LockKind::pipe || lock.lock.kind == LockKind::socket;
-  return fmt::format("{} {}", is_stream ? "has the other end of" : "holds", lock_words(lock));
+  std::string words = fmt::format("{} {}", is_stream ? "has the other end of" : "holds", lock_words(lock));
+  if (lock.taken) words += fmt::format(", probably taken in {},", frame_phrase(lock.taken->frame, phrase_columns));
+  return words;
+}
+
+// "waits in f (a.cc:1) for", "has waited for 12 s in f (a.cc:1) for"
+std::string waiting_words(const LockReport& report, const LockStep& step) {
+  const LockWait& wait = report.waits[*step.waits_for];
+  if (!wait.seconds_waited) return fmt::format("waits{} for", place_words(step));
+  return fmt::format("has waited for {}{} for", duration_in_words(*wait.seconds_waited), place_words(step));
 }
 
 std::string gone_words(const LockInfo& lock) {
@@ -131,6 +140,8 @@ std::string lock_state_words(const LockInfo& info) {
     words.push_back("held by " + gone_owner(info));
   } else if (info.owner && lock.kind != LockKind::thread_end) {
     words.push_back(fmt::format("held by {}", thread_words(*info.owner)));
+    if (info.taken)
+      words.push_back(fmt::format("probably taken in {}", frame_phrase(info.taken->frame, phrase_columns)));
   }
   if (lock.recursion > 1) words.push_back(fmt::format("locked {} times", lock.recursion));
   if (lock.readers != 0)
@@ -154,9 +165,17 @@ std::string wait_words(const LockReport& report, const LockWait& wait) {
 }
 
 std::string doing_words(const LockReport& report, const LockStep& step) {
-  if (step.waits_for) return "waits for " + wait_words(report, report.waits[*step.waits_for]) + place_words(step);
+  if (step.waits_for)
+    return fmt::format("{} {}", waiting_words(report, step), wait_words(report, report.waits[*step.waits_for]));
   if (step.doing.empty()) return step.where.frames.empty() ? "" : "is" + place_words(step);
   return printable(step.doing) + place_words(step);
+}
+
+std::string evidence_words(const TakenPlace& taken) {
+  const std::string_view why = taken.evidence == TakenEvidence::code
+                                   ? "names the lock there"
+                                   : "calls what locks, and a pointer to the lock lies among its variables";
+  return fmt::format("probably, because that function has not returned and {}", why);
 }
 
 std::string verdict_words(const LockReport& report, const LockVerdict& verdict) {
@@ -213,7 +232,7 @@ std::string step_words(const LockReport& report, const LockVerdict& verdict, siz
     return doing.empty() ? words : fmt::format("{}{} {}", words, holds ? " and" : "", doing);
   }
   const LockWait& wait = report.waits[*step.waits_for];
-  words += fmt::format("{} waits{} for {}", holds ? " and" : "", place_words(step), wait_words(report, wait));
+  words += fmt::format("{} {} {}", holds ? " and" : "", waiting_words(report, step), wait_words(report, wait));
   const LockInfo& lock = report.locks[wait.lock];
   if (!is_held(lock.lock.kind)) return words;
   if (lock.owner_state == OwnerState::gone) return fmt::format("{}, held by {}", words, gone_owner(lock));

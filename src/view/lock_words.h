@@ -21,6 +21,8 @@ std::string lock_state_words(const LockInfo& lock);
 std::string wait_words(const LockReport& report, const LockWait& wait);
 // What the last one of a chain does: "sleeps", "waits for the condition variable g"; empty: not known.
 std::string doing_words(const LockReport& report, const LockStep& step);
+// What speaks for the place where a lock was taken: "probably, because …"
+std::string evidence_words(const TakenPlace& taken);
 // The verdict in one sentence, without its name.
 std::string verdict_words(const LockReport& report, const LockVerdict& verdict);
 // One thread of it, in one sentence: what it holds, where and what it waits for.

@@ -239,13 +239,16 @@ const ReportFrame* blamed_frame(const ReportStack& stack) {
   return at < stack.frames.size() ? &stack.frames[at] : &stack.frames.front();
 }
 
+std::string frame_phrase(const ReportFrame& frame, size_t columns) {
+  if (frame.function.empty()) return frame_place(frame, 0, columns);
+  std::string place = frame_place(frame, 0, columns / 2);
+  size_t rest = columns > display_width(place) + 3 ? columns - display_width(place) - 3 : 0;
+  return fmt::format("{} ({})", shown(without_parameters(frame.function), std::max<size_t>(rest, 16)), place);
+}
+
 std::string blamed_phrase(const ReportStack& stack, size_t columns) {
   const ReportFrame* frame = blamed_frame(stack);
-  if (frame == nullptr) return "an unknown place";
-  if (frame->function.empty()) return frame_place(*frame, 0, columns);
-  std::string place = frame_place(*frame, 0, columns / 2);
-  size_t rest = columns > display_width(place) + 3 ? columns - display_width(place) - 3 : 0;
-  return fmt::format("{} ({})", shown(without_parameters(frame->function), std::max<size_t>(rest, 16)), place);
+  return frame == nullptr ? "an unknown place" : frame_phrase(*frame, columns);
 }
 
 std::string stack_phrase(const ReportStack& stack, size_t columns, bool unicode) {

@@ -12,6 +12,8 @@ namespace culprit {
 std::string frame_function(const ReportFrame& frame, size_t columns);
 // "src/leaky.cpp:42" (the last `directories` directories and the name), else "libfoo.so+0x1234".
 std::string frame_place(const ReportFrame& frame, size_t directories, size_t columns);
+// "fun4 (leaky.cpp:42)".
+std::string frame_phrase(const ReportFrame& frame, size_t columns);
 // "fun4 (leaky.cpp:42)": the blamed frame, else the innermost, in one phrase; "an unknown place" without a stack.
 std::string blamed_phrase(const ReportStack& stack, size_t columns);
 // The same and, as far as they fit, its callers: "fun4 (leaky.cpp:42) ← fun2 ← main".

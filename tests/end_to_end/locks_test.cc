@@ -4,7 +4,9 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <chrono>
 #include <set>
+#include <sstream>
 
 #include "support/run_culprit.h"
 
@@ -158,6 +160,50 @@ TEST(Locks, OfAStrippedProgramAreToldByAddress) {
   EXPECT_THAT(threads_of(answer.at("verdicts").at(0)), UnorderedElementsAre("worker_a", "worker_b"));
 }
 
+// The line of a source file that a place names.
+std::string source_line(const Json& place) {
+  std::istringstream source(contents(place.at("file").get<std::string>()));
+  std::string line;
+  for (uint32_t number = place.at("line"); number > 0; number--) std::getline(source, line);
+  return line;
+}
+
+TEST(Locks, TellWhereTheyWereTakenByWhatSpeaksForIt) {
+  Stuck stuck("guards");
+  Json answer = ask({stuck.pid()});
+  ASSERT_EQ(first_verdict(answer), "deadlock") << answer.dump(1);
+  for (const Json& lock : answer.at("locks")) {
+    const std::string owner = lock.at("owner").at("name");
+    ASSERT_TRUE(lock.at("taken").is_object()) << owner << answer.dump(1);
+    EXPECT_THAT(lock.at("taken").at("function").get<std::string>(), HasSubstr(owner + "("));
+    EXPECT_EQ(lock.at("taken").at("evidence"), owner == "by_name" ? "code" : "pointer");
+    EXPECT_THAT(source_line(lock.at("taken")), HasSubstr("where " + owner + " takes it"));
+  }
+  EXPECT_THAT(run({culprit_path(), "locks", stuck.pid()}).out, HasSubstr("probably taken in by_name"));
+}
+
+TEST(Locks, DoNotTellAPlaceThatNothingSpeaksFor) {
+  Stuck stuck("mutexes");  // taken by functions that have returned
+  for (const Json& lock : ask({stuck.pid()}).at("locks")) EXPECT_EQ(lock.at("taken"), nullptr) << lock.dump(1);
+}
+
+TEST(Locks, TellHowLongAThreadHasWaitedAtLeast) {
+  const auto began = std::chrono::steady_clock::now();
+  Stuck stuck("mutexes");
+  auto waited = [&] {
+    Json answer = ask({stuck.pid()});
+    const Json& step = answer.at("verdicts").at(0).at("steps").at(0);
+    return answer.at("waits").at(step.at("wait").get<size_t>()).at("seconds_waited");
+  };
+  Json first = waited();
+  if (first.is_null()) GTEST_SKIP() << "/proc/PID/task/TID/sched does not say when a thread ran last";
+  for (Json now = first; now.get<double>() < first.get<double>() + 0.1; now = waited()) {
+    const std::chrono::duration<double> lived = std::chrono::steady_clock::now() - began;
+    ASSERT_GE(now, first);
+    ASSERT_LE(now.get<double>(), lived.count());
+  }
+}
+
 class CoreOf : public ::testing::TestWithParam<const char*> {};
 TEST_P(CoreOf, TheSameMomentGivesTheSameVerdicts) {
   if (tool("gcore").empty()) GTEST_SKIP() << "gcore is not installed";
@@ -170,6 +216,7 @@ TEST_P(CoreOf, TheSameMomentGivesTheSameVerdicts) {
   for (size_t verdict = 0; verdict < live.at("verdicts").size(); verdict++) {
     const Json &one = live.at("verdicts").at(verdict), &other = dead.at("verdicts").at(verdict);
     EXPECT_EQ(one.at("verdict"), other.at("verdict"));
+    EXPECT_EQ(live.at("locks").at(0).at("taken"), dead.at("locks").at(0).at("taken"));
     ASSERT_EQ(one.at("steps").size(), other.at("steps").size());
     // A core may not have the threads' names.
     for (size_t step = 0; step < one.at("steps").size(); step++) {
@@ -179,8 +226,8 @@ TEST_P(CoreOf, TheSameMomentGivesTheSameVerdicts) {
   }
 }
 INSTANTIATE_TEST_SUITE_P(Locks, CoreOf,
-                         ::testing::Values("mutexes", "shared", "robust", "philosophers", "self", "orphan", "chain",
-                                           "readers", "stream"),
+                         ::testing::Values("mutexes", "guards", "shared", "robust", "philosophers", "self", "orphan",
+                                           "chain", "readers", "stream"),
                          [](const auto& info) { return std::string(info.param); });
 
 // Two processes that are stuck with each other; the one that is asked for, and the verdict.

@@ -190,5 +190,16 @@ TEST(Procfs, ReadsWhatTheKernelSaysAboutThisProcess) {
   EXPECT_TRUE(parse_open_files_limit(*read_whole_file("/proc/self/limits")));
 }
 
+TEST(Procfs, TellsWhenAThreadRanLast) {
+  constexpr std::string_view text =
+      "server (16100, #threads: 4)\n-------\n"
+      "se.exec_start                                :      13134587.276143\n"
+      "se.vruntime                                  :         12348.849474\n";
+  EXPECT_EQ(parse_last_run(text), 13134587276143u);
+  EXPECT_EQ(parse_last_run("se.exec_start : 12\n"), std::nullopt);
+  EXPECT_EQ(parse_last_run("se.exec_start : 99999999999999999.000000\n"), std::nullopt);
+  EXPECT_EQ(parse_last_run("server (1, #threads: 1)\n"), std::nullopt);
+}
+
 }  // namespace
 }  // namespace culprit

@@ -63,6 +63,39 @@ void mutexes() {
 }
 void recursive() { cross(g_recursive1, g_recursive2); }
 void shared() { cross(g_shared1, g_shared2); }
+
+struct Account {
+  long balance = 0;
+  std::mutex mutex;
+};
+Account* g_account = new Account;
+[[gnu::noinline]] void keep(std::unique_lock<std::mutex>& lock) { asm volatile("" : : "r"(&lock) : "memory"); }
+[[gnu::noinline]] void by_name() {
+  std::lock_guard first(g_mutex1);  // where by_name takes it
+  steps++;
+  spin_until(steps, 2);
+  std::lock_guard second(g_account->mutex);
+  asm volatile("" : : : "memory");
+}
+[[gnu::noinline]] void by_pointer(Account& account) {
+  std::unique_lock first(account.mutex);  // where by_pointer takes it
+  keep(first);
+  steps++;
+  spin_until(steps, 2);
+  g_mutex1.lock();
+  keep(first);
+}
+// The locks are taken where one sees it: by functions that still stand on the stack.
+void guards() {
+  std::thread([] {
+    name_thread("by_name");
+    by_name();
+  }).detach();
+  std::thread([] {
+    name_thread("by_pointer");
+    by_pointer(*g_account);
+  }).detach();
+}
 void error_checking() { cross_posix(PTHREAD_MUTEX_ERRORCHECK, PTHREAD_PRIO_NONE, PTHREAD_MUTEX_STALLED); }
 void adaptive() { cross_posix(PTHREAD_MUTEX_ADAPTIVE_NP, PTHREAD_PRIO_NONE, PTHREAD_MUTEX_STALLED); }
 void robust() { cross_posix(PTHREAD_MUTEX_NORMAL, PTHREAD_PRIO_NONE, PTHREAD_MUTEX_ROBUST); }
@@ -298,6 +331,7 @@ struct Mode {
 };
 constexpr Mode modes[] = {{"mutexes", mutexes},
                           {"recursive", recursive},
+                          {"guards", guards},
                           {"shared", shared},
                           {"error_checking", error_checking},
                           {"adaptive", adaptive},
