@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <charconv>
+
 #include "base/text.h"
 #include "shell/values.h"
 #include "shell/words.h"
@@ -87,9 +89,18 @@ std::optional<Sides> sides_of_if(std::string_view rest) {
   return Sides{*first, *second};
 }
 
+std::optional<uint64_t> number_of_passes(std::string_view text, unsigned radix) {
+  if (text.starts_with("0n")) return parse_count(text.substr(2));
+  if (text.starts_with("0x")) radix = 16, text.remove_prefix(2);
+  uint64_t value = 0;
+  auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value, static_cast<int>(radix));
+  bool is_number = error == std::errc() && end == text.data() + text.size();
+  return is_number ? std::optional(value) : std::nullopt;
+}
+
 }  // namespace
 
-Result<BreakpointLine> parse_breakpoint_line(std::string_view text) {
+Result<BreakpointLine> parse_breakpoint_line(std::string_view text, unsigned radix) {
   BreakpointLine line;
   for (text = trimmed(text); text.starts_with('/');) {
     std::string_view option = take_place(text);
@@ -101,8 +112,8 @@ Result<BreakpointLine> parse_breakpoint_line(std::string_view text) {
   line.where = take_place(text);
   if (!text.empty() && text.front() != '"') {
     std::string_view count = take_place(text);
-    auto passes = parse_count(count);
-    if (!passes)
+    auto passes = number_of_passes(count, radix);
+    if (!passes || *passes == 0)
       return fail(ErrorKind::usage, fmt::format("'{}' is no number of passes; commands belong between quotes: bp {} "
                                                 "\"k; gc\"",
                                                 printable(count), printable(line.where)));

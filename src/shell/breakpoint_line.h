@@ -15,8 +15,9 @@ struct BreakpointLine {
   uint64_t passes = 1;   // stops the n-th time
   bool is_one_shot = false;
 };
-// Errors: usage, with the sentence that says what belongs there.
-Result<BreakpointLine> parse_breakpoint_line(std::string_view text);
+// `radix`: of the number of passes, unless 0n or 0x says otherwise. Errors: usage, with the sentence that says what
+// belongs there.
+Result<BreakpointLine> parse_breakpoint_line(std::string_view text, unsigned radix);
 
 // Commands that begin with a decision of which one side only goes on (`j (…) 'k'; 'gc'`, `.if (…) { … } .else { gc }`):
 // the engine decides by itself then, and stops only for the other side.

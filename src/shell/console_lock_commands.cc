@@ -3,14 +3,29 @@
 
 #include "base/text.h"
 #include "shell/console_commands.h"
-#include "shell/console_rows.h"
+#include "shell/console_session.h"
+#include "shell/lock_commands.h"
+#include "shell/words.h"
 
 namespace culprit {
 namespace {
 
-void ask(Console& console, const std::vector<std::string>& options) {
-  if (auto target = console.session().needed_target(); !target) return console.complain(target.error());
-  run_command_row(console, "locks", options);
+// The session's target with its symbols, as it stands if the console holds it.
+void ask(Console& console, std::vector<std::string> options) {
+  ConsoleSession& session = console.session();
+  auto target = session.needed_target();
+  if (!target) return console.complain(target.error());
+  auto control = session.run_control();
+  bool is_held = control && (*control)->is_stopped();
+  if (is_held) options.emplace_back("--no-wait");
+  auto arguments = parse_words(*find_command("locks"), options);
+  if (!arguments) return console.complain(arguments.error());
+  if (arguments->has("--executable"))
+    return console.complain({ErrorKind::usage, "--executable belongs to the command line, where the target is opened"});
+  arguments->operands = {session.name()};
+  std::string note = is_held ? "all threads are held here: what waits only for a moment looks like what is stuck" : "";
+  Ending ending = answer_locks(**target, *arguments, console.streams(), session.symbols(), note);
+  if (ending.status == ended_in_failure.status) console.note_complaint();
 }
 
 void locks(Console& console, const ConsoleLine& line) { ask(console, line.words()); }

@@ -119,10 +119,10 @@ std::string about_breakpoint(const ConsoleBreakpoint& breakpoint, const Breakpoi
   if (place.empty()) place = fmt::format("{:#x}", breakpoint.address);
   std::string text = fmt::format("{:>2} {} {:016x} {}", breakpoint.number, breakpoint.is_enabled ? 'e' : 'd',
                                  breakpoint.address, printable(place));
-  if (state != nullptr) {
-    text += fmt::format("  {}", counted(state->hits, "hit"));
-    if (state->hits != state->matches) text += fmt::format(", {}", counted(state->matches, "match", "matches"));
-  }
+  uint64_t hits = breakpoint.earlier_hits, matches = breakpoint.earlier_matches;
+  if (state != nullptr) hits += state->hits, matches += state->matches;
+  if (state != nullptr || hits != 0) text += fmt::format("  {}", counted(hits, "hit"));
+  if (hits != matches) text += fmt::format(", {}", counted(matches, "match", "matches"));
   if (breakpoint.line.passes > 1) text += fmt::format("  stops from number {} on", breakpoint.line.passes);
   if (breakpoint.line.is_one_shot) text += "  once";
   if (breakpoint.tid != 0) text += fmt::format("  tid {}", breakpoint.tid);
@@ -149,7 +149,7 @@ void list(Console& console, const ConsoleLine&) {
 void add(Console& console, const ConsoleLine& line, bool is_by_name) {
   RunControl* control = control_of(console);
   if (control == nullptr) return;
-  auto parsed = parse_breakpoint_line(line.rest);
+  auto parsed = parse_breakpoint_line(line.rest, console.session().radix());
   if (!parsed) return console.complain(parsed.error());
   if (auto stopped = control->debuggee(); !stopped) return console.complain(stopped.error());
   if (parsed->where.empty()) parsed->where = "@rip";
@@ -174,7 +174,7 @@ void set_matching(Console& console, const ConsoleLine& line) {
   constexpr size_t most = 200;
   RunControl* control = control_of(console);
   if (control == nullptr) return;
-  auto parsed = parse_breakpoint_line(line.rest);
+  auto parsed = parse_breakpoint_line(line.rest, console.session().radix());
   if (!parsed) return console.complain(parsed.error());
   size_t mark = parsed->where.find('!');
   if (mark == std::string::npos) return console.complain({ErrorKind::usage, "bm takes MODULE!PATTERN: bm libc!mem*"});

@@ -61,7 +61,7 @@ class ConsoleSession {
   // ---- symbols
   TargetNames& names() { return *names_; }
   AddressWords words();
-  const std::vector<std::string>& debug_directories() const { return options_.debug_directories; }
+  const SymbolOptions& symbols() const { return options_; }
   void set_debug_directories(std::vector<std::string> directories);
   Symbolizer& symbolizer();
   // Names that are not looked up because Ctrl-C was pressed stay empty.

@@ -10,6 +10,7 @@
 #include "base/text.h"
 #include "shell/console_commands.h"
 #include "shell/interrupts.h"
+#include "shell/stack_lines.h"
 #include "shell/thread_commands.h"
 #include "shell/words.h"
 #include "symbols/function_name.h"
@@ -17,12 +18,6 @@
 
 namespace culprit {
 namespace {
-
-struct TakenStack {
-  TargetThread thread;
-  WalkedStack walked;
-  ReportStack report;
-};
 
 // Of these threads; of all: an empty list.
 Result<std::vector<TakenStack>> take_stacks(ConsoleSession& session, std::span<const uint32_t> tids) {
@@ -41,11 +36,6 @@ Result<std::vector<TakenStack>> take_stacks(ConsoleSession& session, std::span<c
   return taken;
 }
 
-struct StackOptions {
-  bool names_only = false, numbers = false, source = true, how_found = false, arguments = false;
-  size_t most = 256;
-};
-
 // The letters behind k, and the number of frames.
 Result<StackOptions> parse_options(ConsoleSession& session, const ConsoleLine& line) {
   StackOptions options;
@@ -54,7 +44,8 @@ Result<StackOptions> parse_options(ConsoleSession& session, const ConsoleLine& l
     if (letter == 'n') options.numbers = true;
     if (letter == 'L') options.source = false;
     if (letter == 'v') options.how_found = true;
-    if (letter == 'b' || letter == 'p' || letter == 'P') options.arguments = true;
+    if (letter == 'f') options.sizes = true;
+    if (letter == 'b' || letter == 'p' || letter == 'P' || letter == 'v') options.arguments = true;
   }
   if (line.rest.empty()) return options;
   auto most = session.value(line.rest);
@@ -67,77 +58,6 @@ Result<StackOptions> parse_options(ConsoleSession& session, const ConsoleLine& l
 size_t columns_of(Console& console) {
   TextStyle style = style_of(console.streams().output);
   return style.terminal ? style.columns : 0;
-}
-
-std::string_view file_name(std::string_view path) { return path.substr(path.rfind('/') + 1); }
-
-std::string module_of(const ReportFrame& frame) {
-  TargetModule module;
-  module.module.path = frame.module;
-  return module_word(module);
-}
-
-// "orders!Stock::reserve+0x57"; in full with the arguments of templates.
-std::string call_site(const ReportFrame& frame, const StackOptions& options) {
-  if (frame.module.empty() && frame.function.empty()) return fmt::format("{:#x}", frame.offset);
-  if (frame.function.empty()) return fmt::format("{}+{:#x}", module_of(frame), frame.offset);
-  bool has_offset = frame.function_offset != 0 && !options.names_only;
-  std::string offset = has_offset ? fmt::format("+{:#x}", frame.function_offset) : "";
-  std::string name(options.how_found ? std::string(without_parameters(frame.function))
-                                     : qualified_name(frame.function));
-  return fmt::format("{}!{}{}", module_of(frame), name.empty() ? frame.function : name, offset);
-}
-
-// One line of a stack, without a number; `caller`: where it returns to.
-std::string frame_line(const ReportFrame& frame, std::optional<uint64_t> caller, const StackOptions& options,
-                       size_t columns) {
-  std::string line, site = call_site(frame, options), behind;
-  // A terminal is as wide as it is; elsewhere lines are for other programs, and only what nobody reads is left out.
-  constexpr size_t widest_name = 240;
-  if (options.names_only) return shown(site, widest_name);
-  if (frame.inlined) {
-    line = fmt::format("{:-<16} (Inline) ", "");
-  } else {
-    line = fmt::format("{:016x} ", caller.value_or(0));
-  }
-  if (options.source && frame.line != 0) behind = fmt::format(" [{} @ {}]", file_name(frame.file), frame.line);
-  if (options.how_found) behind += fmt::format(" (by {})", name_of(frame.found_by));
-  constexpr size_t narrowest = 40;  // of what is too wide, the beginning and the end of the name stay readable
-  size_t used = line.size() + display_width(behind);
-  size_t room = columns > used + narrowest ? columns - used : narrowest;
-  return line + shown(site, options.how_found || columns == 0 ? widest_name : room) + printable(behind);
-}
-
-struct NumberedLine {
-  size_t number = 0;
-  std::string text;
-  const ReportFrame* frame = nullptr;
-};
-
-std::vector<NumberedLine> stack_lines(const TakenStack& stack, const StackOptions& options, size_t columns) {
-  std::vector<NumberedLine> lines;
-  size_t walked = 0;
-  for (const ReportFrame& frame : stack.report.frames) {
-    bool has_caller = walked + 1 < stack.walked.frames.size();
-    auto caller = has_caller ? std::optional(stack.walked.frames[walked + 1].address) : std::nullopt;
-    lines.push_back({lines.size(), frame_line(frame, caller, options, columns), &frame});
-    if (!frame.inlined) ++walked;
-  }
-  return lines;
-}
-
-std::string stack_text(const TakenStack& stack, const StackOptions& options, size_t columns) {
-  if (stack.report.frames.empty()) return fmt::format("  {}\n", printable(why_unknown(stack.thread)));
-  std::string text;
-  if (!options.names_only) text += fmt::format("{}{:<16} {}\n", options.numbers ? " # " : "", "RetAddr", "Call Site");
-  size_t indent = options.numbers ? 3 : 0;
-  for (const NumberedLine& line : stack_lines(stack, options, columns > indent ? columns - indent : 0)) {
-    if (line.number >= options.most) break;
-    text += (options.numbers ? fmt::format("{:02x} ", line.number) : "") + line.text + "\n";
-  }
-  if (stack.report.truncated && options.most >= stack.report.frames.size())
-    text += "WARNING: the stack could not be followed further; its outer end is missing\n";
-  return text;
 }
 
 std::string thread_heading(ConsoleSession& session, const TargetThread& thread) {
@@ -176,15 +96,14 @@ void find_stacks(Console& console, const ConsoleLine& line) {
   size_t columns = columns_of(console), threads = 0;
   std::string text;
   for (const TakenStack& stack : *stacks) {
-    std::vector<NumberedLine> lines = stack_lines(stack, {}, columns > 11 ? columns - 11 : 0);
-    auto matches =
-        std::ranges::count_if(lines, [&](const NumberedLine& each) { return is_found(words[0], *each.frame); });
+    std::vector<StackLine> lines = stack_lines(stack, {}, columns > 11 ? columns - 11 : 0);
+    auto matches = std::ranges::count_if(lines, [&](const StackLine& each) { return is_found(words[0], *each.frame); });
     if (matches == 0) continue;
     ++threads;
     text += fmt::format("Thread {:03} (tid {}{}), {} frame(s) match\n", session.number_of(stack.thread.tid).value_or(0),
                         stack.thread.tid,
                         stack.thread.name.empty() ? "" : fmt::format(" \"{}\"", printable(stack.thread.name)), matches);
-    for (const NumberedLine& each : lines) {
+    for (const StackLine& each : lines) {
       bool is_match = is_found(words[0], *each.frame);
       if (level == "0" || (level == "1" && !is_match)) continue;
       text += fmt::format("      {} {:02} {}\n", is_match ? '*' : ' ', each.number, each.text);
@@ -203,7 +122,7 @@ void unique_stacks(Console& console, const ConsoleLine& line) {
   for (const std::string& word : line.words()) {
     if (word == "-n") options.numbers = true;
     if (word == "-v") options.how_found = true;
-    if (word == "-b" || word == "-p") options.arguments = true;
+    if (word == "-b" || word == "-p" || word == "-v") options.arguments = true;
     if (word != "-n" && word != "-v" && word != "-b" && word != "-p")
       return console.complain({ErrorKind::usage, fmt::format("!uniqstack has no option {}", printable(word))});
   }
@@ -242,7 +161,8 @@ void all_stacks(Console& console, const ConsoleLine& line) {
   auto arguments = parse_words(*find_command("stacks"), line.words());
   if (!arguments) return console.complain(arguments.error());
   arguments->operands = {console.session().name()};
-  if (answer_stacks(**target, *arguments, console.streams()).status == ended_in_failure.status)
+  if (answer_stacks(**target, *arguments, console.streams(), console.session().symbols()).status ==
+      ended_in_failure.status)
     console.note_complaint();
 }
 
@@ -254,10 +174,11 @@ constexpr ConsoleCommand rows[] = {
      .description = "as `culprit stacks`: what all threads do, equal stacks folded",
      .run = all_stacks},
     {.subject = subject,
-     .names = "k kn kv kb kp kc kL",
+     .names = "k kn kv kb kp kc kf kL",
      .usage = "[COUNT]",
-     .description = "the stack of the current thread; n numbers, v how each frame was found and whole names, c names "
-                    "alone, L no source, in any combination",
+     .description = "the stack of the current thread, COUNT frames of it; n numbers, f how large frames are, b and p "
+                    "what is known of arguments, v that and how each frame was found, c names alone, L no source, in "
+                    "any combination",
      .run = own_stack,
      .takes = is_stack_word},
     {.subject = subject,
@@ -276,7 +197,7 @@ constexpr ConsoleCommand rows[] = {
 }  // namespace
 
 bool is_stack_word(std::string_view word) {
-  return word.starts_with('k') && word.find_first_not_of("bpPvcnL", 1) == word.npos;
+  return word.starts_with('k') && word.find_first_not_of("bpPvcnfL", 1) == word.npos;
 }
 
 void print_stacks(Console& console, const ConsoleLine& line, std::span<const uint32_t> tids) {
@@ -294,7 +215,9 @@ void print_stacks(Console& console, const ConsoleLine& line, std::span<const uin
     if (tids.size() > 1) text += "\n";
   }
   if (options->arguments)
-    text += "Arguments travel in registers, which functions reuse: what callers passed is not known.\n";
+    text +=
+        "Arguments travel in registers, which functions reuse: what was passed is known of\n"
+        "system calls, and where a function has just begun.\n";
   console.print(text);
 }
 

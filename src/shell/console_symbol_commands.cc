@@ -245,7 +245,7 @@ void symbol_path(Console& console, const ConsoleLine& line) {
   bool appends = line.word.ends_with('+') || line.rest.starts_with('+');
   if (!line.rest.empty()) {
     std::string_view text = line.rest.starts_with('+') ? trimmed(line.rest.substr(1)) : line.rest;
-    if (appends) directories = session.debug_directories();
+    if (appends) directories = session.symbols().debug_directories;
     for (const std::string& word : split_words(text)) {
       for (size_t from = 0; from <= word.size();) {
         size_t end = std::min(word.find_first_of(";:", from), word.size());
@@ -256,7 +256,7 @@ void symbol_path(Console& console, const ConsoleLine& line) {
     session.set_debug_directories(directories);
   }
   std::string text = "Debug files are looked for in:\n";
-  for (const std::string& directory : session.debug_directories()) {
+  for (const std::string& directory : session.symbols().debug_directories) {
     std::error_code failure;
     bool is_there = std::filesystem::is_directory(directory, failure);
     text += fmt::format("  {}{}\n", printable(directory), is_there ? "" : "   (there is no such directory)");

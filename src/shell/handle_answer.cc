@@ -48,7 +48,7 @@ Result<ReportWishes> parse_report_wishes(const Arguments& arguments) {
 }
 
 Result<HandleReport> answer_handles(Trace& trace, const ReportWishes& wishes, const AnswerPlace& place) {
-  ShownLookup shown(place.progress_fd);
+  ShownLookup shown(place.progress_fd, place.symbols);
   HandleReportOptions options;
   options.after = wishes.after;
   options.top = wishes.top;

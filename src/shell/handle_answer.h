@@ -8,6 +8,7 @@
 #include "base/fd.h"
 #include "model/trace.h"
 #include "shell/command.h"
+#include "symbols/symbolizer.h"
 
 namespace culprit {
 
@@ -27,6 +28,7 @@ struct AnswerPlace {
   int progress_fd = 2;    // a line there while symbols are looked up, if it is a terminal
   std::string target;     // what was asked: the recording's path or the command
   std::string recording;  // kept or read; empty: there is none
+  SymbolOptions symbols = {};
 };
 
 // Analyses, prints. The error is one of reading or of writing.

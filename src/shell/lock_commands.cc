@@ -9,9 +9,15 @@ namespace culprit {
 Ending run_locks(const Arguments& arguments, const Streams& streams) {
   auto target = open_target(arguments.operands.front(), arguments.text("--executable"));
   if (!target) return complain(streams, target.error());
-  LockQuestioner questioner(**target);
+  return answer_locks(**target, arguments, streams);
+}
+
+Ending answer_locks(Target& target, const Arguments& arguments, const Streams& streams, const SymbolOptions& symbols,
+                    const std::string& note) {
+  LockQuestioner questioner(target, symbols);
   auto report = questioner.ask(arguments);
   if (!report) return complain(streams, report.error());
+  if (!note.empty()) report->notes.push_back(note);
   return answer(streams, arguments.has("--json")
                              ? locks_as_json(*report)
                              : locks_as_text(*report, {style_of(streams.output), arguments.has("--all")}));

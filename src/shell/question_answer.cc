@@ -122,7 +122,7 @@ Result<void> write_answer(const Answer& answer, const HandleQuestion& question, 
 }  // namespace
 
 Result<void> answer_question(Trace& trace, const HandleQuestion& question, const AnswerPlace& place) {
-  ShownLookup shown(place.progress_fd);
+  ShownLookup shown(place.progress_fd, place.symbols);
   const int fd = question.report_file ? question.report_file.get() : place.report_fd;
   Making making{trace, question, question.filter, {}, place, style_of(fd), shown.lookup()};
   CULPRIT_TRY(resolve_moments(trace, question, making.filter, making.names));
@@ -143,7 +143,7 @@ Result<void> answer_question(Trace& trace, const HandleQuestion& question, const
 
 Result<void> answer_recording_diff(Trace& before, const std::string& before_path, Trace& after,
                                    const HandleQuestion& question, const AnswerPlace& place) {
-  ShownLookup shown(place.progress_fd);
+  ShownLookup shown(place.progress_fd, place.symbols);
   const int fd = question.report_file ? question.report_file.get() : place.report_fd;
   RecordingDiffOptions options{.before = question.filter, .after = question.filter, .all = question.details};
   MomentNames names;

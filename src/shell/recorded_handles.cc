@@ -3,6 +3,7 @@
 #include <fmt/core.h>
 
 #include "base/text.h"
+#include "shell/console_session.h"
 #include "shell/handle_question.h"
 #include "shell/live_target.h"
 #include "shell/words.h"
@@ -28,7 +29,7 @@ void RecordedHandles::ask(Console& console, const Result<HandleQuestion>& questi
   if (!question) return console.complain(question.error());
   auto recorded = trace();
   if (!recorded) return console.complain(recorded.error());
-  AnswerPlace place{console.streams().output, console.streams().errors, target_, kept_};
+  AnswerPlace place{console.streams().output, console.streams().errors, target_, kept_, console.session().symbols()};
   if (auto answered = answer_question(**recorded, *question, place); !answered) console.complain(answered.error());
 }
 
@@ -65,7 +66,7 @@ void RecordedHandles::handles(Console& console, const std::vector<std::string>& 
   if (!wishes) return console.complain(wishes.error());
   auto recorded = trace();
   if (!recorded) return console.complain(recorded.error());
-  AnswerPlace place{console.streams().output, console.streams().errors, target_, kept_};
+  AnswerPlace place{console.streams().output, console.streams().errors, target_, kept_, console.session().symbols()};
   if (auto report = answer_handles(**recorded, *wishes, place); !report) console.complain(report.error());
 }
 

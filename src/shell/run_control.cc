@@ -62,19 +62,18 @@ Result<uint64_t> RunControl::address_of(const std::string& where) {
 Result<void> RunControl::bind(ConsoleBreakpoint& breakpoint) {
   auto debugged = debuggee();
   if (!debugged) return tl::unexpected<Error>(std::move(debugged).error());
-  if (breakpoint.is_by_name || breakpoint.address == 0) {
+  if (breakpoint.address == 0) {
     auto address = address_of(breakpoint.line.where);
     if (!address) return tl::unexpected<Error>(std::move(address).error());
-    if (breakpoint.id != 0 && *address == breakpoint.address) return {};
-    if (breakpoint.id != 0) (*debugged)->remove_breakpoint(std::exchange(breakpoint.id, 0));
     breakpoint.address = *address;
   }
   auto decision = decision_of(breakpoint.line.commands, session_.expression_names(), session_.radix());
   if (!decision) return tl::unexpected<Error>(std::move(decision).error());
-  BreakpointRequest request{.address = breakpoint.address,
-                            .tid = breakpoint.tid,
-                            .is_one_shot = breakpoint.line.is_one_shot ? 1u : 0u,
-                            .passes = breakpoint.line.passes};
+  BreakpointRequest request{
+      .address = breakpoint.address,
+      .tid = breakpoint.tid,
+      .is_one_shot = breakpoint.line.is_one_shot ? 1u : 0u,
+      .passes = breakpoint.line.passes - std::min(breakpoint.line.passes - 1, breakpoint.earlier_matches)};
   Expression condition;
   if (*decision) {
     condition = (*decision)->condition;
@@ -139,15 +138,33 @@ Result<std::vector<BreakpointState>> RunControl::states() {
   return std::vector<BreakpointState>();
 }
 
-// Those by name are looked for again: libraries have come or gone.
-Result<void> RunControl::bind_all() {
-  CULPRIT_TRY(session_.reload());
-  for (ConsoleBreakpoint& breakpoint : breakpoints_) {
-    if (!breakpoint.is_by_name) continue;
-    bool was_bound = breakpoint.id != 0;
-    if (!bind(breakpoint) || was_bound || breakpoint.is_enabled) continue;
-    CULPRIT_TRY(enable(breakpoint.number, false));
+// Its library has gone: it waits for the next one.
+Result<void> RunControl::unbind(ConsoleBreakpoint& breakpoint) {
+  auto known = states();
+  if (!known) return tl::unexpected<Error>(std::move(known).error());
+  if (auto state = std::ranges::find(*known, breakpoint.id, &BreakpointState::id); state != known->end()) {
+    breakpoint.earlier_hits += state->hits;
+    breakpoint.earlier_matches += state->matches;
   }
+  breakpoint.address = 0;
+  return target_.debuggee()->remove_breakpoint(std::exchange(breakpoint.id, 0));
+}
+
+Result<void> RunControl::follow_library(ConsoleBreakpoint& breakpoint) {
+  auto address = address_of(breakpoint.line.where);
+  if (breakpoint.id != 0 && address && *address == breakpoint.address) return {};
+  if (breakpoint.id != 0) CULPRIT_TRY(unbind(breakpoint));
+  if (!address) return {};
+  CULPRIT_TRY(bind(breakpoint));
+  return breakpoint.is_enabled ? Result<void>() : enable(breakpoint.number, false);
+}
+
+// Libraries have come or gone.
+Result<void> RunControl::follow_libraries() {
+  auto looked = session_.threads(ThreadWish::names_and_waits);  // which looks at the modules, too
+  if (!looked) return tl::unexpected<Error>(std::move(looked).error());
+  for (ConsoleBreakpoint& breakpoint : breakpoints_)
+    if (breakpoint.is_by_name) CULPRIT_TRY(follow_library(breakpoint));
   return {};
 }
 
@@ -220,7 +237,7 @@ void RunControl::execed(Console& console) {
 
 bool RunControl::breakpoint_met(Console& console, const DebugStop& stop) {
   if (stop.breakpoint == library_watch_ && library_watch_ != 0) {
-    if (auto bound = bind_all(); !bound) console.complain(bound.error());
+    if (auto followed = follow_libraries(); !followed) console.complain(followed.error());
     return true;
   }
   auto found = std::ranges::find(breakpoints_, stop.breakpoint, &ConsoleBreakpoint::id);

@@ -23,6 +23,7 @@ struct ConsoleBreakpoint {
   uint32_t tid = 0;  // only this thread; 0: all
   uint32_t id = 0;   // the engine's; 0: the place is not there yet
   uint64_t address = 0;
+  uint64_t earlier_hits = 0, earlier_matches = 0;  // of the engine's breakpoints before this one
 };
 
 class RunControl {
@@ -55,7 +56,9 @@ class RunControl {
  private:
   Result<uint64_t> address_of(const std::string& where);
   Result<void> bind(ConsoleBreakpoint& breakpoint);
-  Result<void> bind_all();
+  Result<void> unbind(ConsoleBreakpoint& breakpoint);
+  Result<void> follow_library(ConsoleBreakpoint& breakpoint);
+  Result<void> follow_libraries();
   Result<void> watch_for_libraries();
   // True: it is to run on.
   bool stopped(Console& console, const DebugStop& stop);

@@ -9,7 +9,8 @@ namespace culprit {
 
 class ShownLookup {
  public:
-  explicit ShownLookup(int progress_fd) : progress_(progress_fd, "looking up addresses") {}
+  explicit ShownLookup(int progress_fd, SymbolOptions options = {})
+      : symbolizer_(std::move(options)), progress_(progress_fd, "looking up addresses") {}
 
   // Valid as long as this.
   SymbolLookup lookup() {

@@ -7,13 +7,13 @@
 
 namespace culprit {
 
-Ending answer_stacks(Target& target, const Arguments& arguments, const Streams& streams) {
+Ending answer_stacks(Target& target, const Arguments& arguments, const Streams& streams, const SymbolOptions& symbols) {
   ThreadQuestion question{.thread = arguments.text("--thread"), .find = arguments.text("--find")};
   bool raw = arguments.has("--raw"), all = arguments.has("--all");
   question.names = !raw;
   if (raw && !question.find.empty())
     return complain(streams, "--find looks for names of functions, and --raw looks none up: leave one of them out");
-  ShownLookup shown(streams.errors);
+  ShownLookup shown(streams.errors, symbols);
   auto report = report_threads(target, shown.lookup(), question);
   shown.done();
   if (!report) return complain(streams, report.error());

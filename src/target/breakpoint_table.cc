@@ -35,9 +35,12 @@ Result<void> BreakpointTable::check_place(uint64_t address) {
 
 Result<void> BreakpointTable::insert(Breakpoint& breakpoint, uint32_t helper) {
   uint64_t address = breakpoint.request.address;
+  std::vector<uint32_t> others;
   if (auto known = sites_.find(address); known != sites_.end()) {
     known->second.breakpoints.push_back(breakpoint.id);
-    return {};
+    if (lies_at(address, int3)) return {};
+    others = std::move(known->second.breakpoints);
+    sites_.erase(known);  // the library with our byte has gone, and other code lies there now
   }
   CULPRIT_TRY(check_place(address));
   BreakpointSite site;
@@ -57,7 +60,8 @@ Result<void> BreakpointTable::insert(Breakpoint& breakpoint, uint32_t helper) {
   }
   if (!memory_.write(address, one(int3)))
     return fail(ErrorKind::no_access, fmt::format("the code at {:#x} cannot be changed", address), address);
-  site.breakpoints.push_back(breakpoint.id);
+  site.breakpoints = std::move(others);
+  if (site.breakpoints.empty()) site.breakpoints.push_back(breakpoint.id);
   sites_.emplace(address, std::move(site));
   return {};
 }
@@ -147,9 +151,13 @@ std::optional<BreakpointTable::Verdict> BreakpointTable::hit(BreakpointSite& sit
   return stops;
 }
 
+bool BreakpointTable::lies_at(uint64_t address, std::byte byte) {
+  std::byte now{};
+  return memory_.read(address, {&now, 1}) && now == byte;
+}
+
 bool BreakpointTable::is_foreign_trap(uint64_t address) {
-  std::byte byte{};
-  return site_at(address) == nullptr && memory_.read(address, {&byte, 1}) && byte == int3;
+  return site_at(address) == nullptr && lies_at(address, int3);
 }
 
 const MovedPlace* BreakpointTable::shown_place(Registers& registers) const {
@@ -161,11 +169,13 @@ const MovedPlace* BreakpointTable::shown_place(Registers& registers) const {
 }
 
 void BreakpointTable::lift(uint64_t address) {
-  if (BreakpointSite* site = site_at(address)) memory_.write(address, one(site->code[0]));
+  BreakpointSite* site = site_at(address);
+  if (site != nullptr && lies_at(address, int3)) memory_.write(address, one(site->code[0]));
 }
 
 void BreakpointTable::put_back(uint64_t address) {
-  if (site_at(address) != nullptr) memory_.write(address, one(int3));
+  BreakpointSite* site = site_at(address);
+  if (site != nullptr && lies_at(address, site->code[0])) memory_.write(address, one(int3));
 }
 
 void BreakpointTable::restore_all(VictimMemory& memory) const {

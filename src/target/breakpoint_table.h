@@ -47,7 +47,8 @@ class BreakpointTable {
   // If the thread executes a moved instruction: puts in where it is by the program's own reckoning.
   const MovedPlace* shown_place(Registers& registers) const;
 
-  // For a step that can only be done in the instruction's own place.
+  // For a step that can only be done in the instruction's own place. What lies there meanwhile may be another library:
+  // only the byte that is expected is replaced.
   void lift(uint64_t address);
   void put_back(uint64_t address);
   // In another process's copy of the memory, too.
@@ -68,6 +69,7 @@ class BreakpointTable {
     uint64_t hits = 0, matches = 0;
   };
 
+  bool lies_at(uint64_t address, std::byte byte);
   Result<void> check_place(uint64_t address);
   Result<void> insert(Breakpoint& breakpoint, uint32_t helper);
   void take_out(const Breakpoint& breakpoint);

@@ -156,7 +156,7 @@ Result<uint32_t> Debuggee::set_breakpoint(const BreakpointRequest& request, cons
   std::byte original{};
   if (!guard_->note(request.address) || !memory_.read_value(request.address, original))
     return fail(ErrorKind::not_found, fmt::format("there is no code at {:#x}", request.address), request.address);
-  originals_.try_emplace(request.address, original);
+  if (original != std::byte{0xcc}) originals_[request.address] = original;
   auto answered = ask({.ask = DebugAsk::set_breakpoint, .breakpoint = request, .condition = condition});
   if (!answered) return tl::unexpected<Error>(std::move(answered).error());
   return static_cast<uint32_t>(answered->value);

@@ -1,20 +1,15 @@
 // `culprit shell` on a live process and on a core of it: scripts, and a person at a terminal.
-#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <poll.h>
-#include <pty.h>
 #include <signal.h>
-#include <sys/prctl.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <cstring>
 #include <filesystem>
 
 #include "support/run_culprit.h"
+#include "support/terminal.h"
 
 namespace culprit::test {
 namespace {
@@ -66,6 +61,9 @@ void expect_answers(const std::string& target) {
   std::string stack = said("~1kn");
   EXPECT_THAT(stack, AllOf(HasSubstr("console_victim!store::Shelf::wait_for_delivery"),
                            HasSubstr("console_victim!store::open_shop"), HasSubstr("console_victim.cc @ ")));
+  EXPECT_THAT(stack, HasSubstr(" # Child-SP     RetAddr      Call Site\n"));
+  EXPECT_EQ(std::ranges::count(said("~1k 2"), '\n'), 3) << "a heading and two frames";
+  EXPECT_THAT(said("~1kb"), HasSubstr("in system call 0: ")) << "read() and its arguments";
   EXPECT_THAT(said("~1s; kc"), AllOf(HasSubstr("store::open_shop\n"), Not(HasSubstr("RetAddr"))));
   std::string all = said("~*k");
   size_t shops = 0;
@@ -141,63 +139,6 @@ TEST(Shell, OutlivesItsTarget) {
   Ran ran = culprit.wait();  // it may have been there, or not
   EXPECT_THAT(ran.ending(), ::testing::AnyOf("exit 0", "exit 2"));
 }
-
-// culprit at a terminal of its own.
-class Terminal {
- public:
-  Terminal(const Words& command, const Words& environment) {
-    std::vector<std::string> words = command;
-    pid_ = forkpty(&master_, nullptr, nullptr, nullptr);
-    if (pid_ != 0) return;
-    prctl(PR_SET_PDEATHSIG, SIGKILL);
-    for (const std::string& each : environment) putenv(strdup(each.c_str()));
-    std::vector<char*> pointers;
-    for (std::string& word : words) pointers.push_back(word.data());
-    pointers.push_back(nullptr);
-    execv(pointers[0], pointers.data());
-    _exit(124);
-  }
-  ~Terminal() {
-    kill(pid_, SIGKILL);
-    if (!is_reaped_) waitpid(pid_, nullptr, 0);
-    close(master_);
-  }
-  void type(std::string_view text) {
-    ASSERT_EQ(write(master_, text.data(), text.size()), static_cast<ssize_t>(text.size()));
-  }
-  // Reads until what came since the last call holds `text`, and forgets it up to there.
-  bool sees(std::string_view text) {
-    for (;;) {
-      if (size_t at = seen_.find(text); at != seen_.npos) return seen_.erase(0, at + text.size()), true;
-      pollfd ready{master_, POLLIN, 0};
-      char buffer[4096];
-      constexpr int patience = 120'000;  // ms: a safety net
-      ssize_t size = poll(&ready, 1, patience) == 1 ? read(master_, buffer, sizeof(buffer)) : 0;
-      if (size <= 0) {
-        ADD_FAILURE() << "never saw '" << text << "' in: " << seen_;
-        return false;
-      }
-      seen_.append(buffer, static_cast<size_t>(size));
-    }
-  }
-  int wait() {
-    int status = -1;
-    while (sees_more()) continue;
-    waitpid(pid_, &status, 0);
-    is_reaped_ = true;
-    return status;
-  }
-
- private:
-  bool sees_more() {
-    char buffer[4096];
-    return read(master_, buffer, sizeof(buffer)) > 0;  // EIO at the end
-  }
-  pid_t pid_ = -1;
-  int master_ = -1;
-  bool is_reaped_ = false;
-  std::string seen_;
-};
 
 struct Person {
   explicit Person(const Victim& victim)
