@@ -58,6 +58,9 @@ TEST_F(Unwinder, FollowsReturnAddressesToTheOutermostFrame) {
   stack_[3] = code(0x1150);
   WalkedStack walked = walk({code(0x1004), at(0), 0});
   EXPECT_THAT(walked.frames, ElementsAre(exact(code(0x1004)), by_table(code(0x1010)), by_table(code(0x1150))));
+  std::vector<uint64_t> places;
+  for (const WalkedFrame& frame : walked.frames) places.push_back(frame.sp);
+  EXPECT_THAT(places, ElementsAre(at(0), at(2), at(4))) << "where the stack pointer is after each return";
   EXPECT_FALSE(walked.is_truncated);
 }
 
