@@ -204,27 +204,26 @@ void add_waiting_times(LockReport& report, const LockQuestion& question) {
 }
 
 // Leaves only what the lock at this address has to do with.
-Result<void> explain(LockReport& report, Target& target, const LockScene& scene, uint64_t address,
-                     const LockHelpers& helpers) {
+Result<void> explain(LockReport& report, Target& target, LockObserver& observer, const LockScene& scene,
+                     uint64_t address, const LockHelpers& helpers) {
   auto known = std::ranges::find(report.locks, address, [](const LockInfo& info) { return info.lock.address; });
   if (known == report.locks.end()) {
-    auto is_thread = [&](uint32_t tid) { return scene.by_tid.contains(tid); };
+    auto is_thread = [&](uint32_t tid) { return scene.by_tid.contains(scene.our_tid(0, tid)); };
     auto lock = guess_lock_state(address, target.memory(), is_thread);
     if (!lock)
       return fail(ErrorKind::not_found,
                   "nobody waits for a lock there, and the bytes are neither a pthread_mutex_t, nor a pthread_rwlock_t, "
                   "nor a pthread_cond_t of glibc that threads wait for",
                   address);
+    const SeenWait held = observer.held(scene, *lock);
     LockInfo info;
     info.lock = *lock;
-    if (auto owner = scene.by_tid.find(lock->owner); lock->owner != 0 && owner != scene.by_tid.end()) {
+    info.owner_state = held.owner_state;
+    info.owner_note = held.owner_note;
+    if (auto owner = scene.by_tid.find(held.owner); held.owner != 0 && owner != scene.by_tid.end()) {
       info.owner = scene.threads[owner->second].thread;
-      info.owner_state = OwnerState::here;
     } else if (lock->owner != 0) {
       info.owner = LockThread{lock->owner, "", 0, ""};
-      info.owner_state = OwnerState::gone;
-    } else if (lock->readers != 0) {
-      info.owner_state = OwnerState::not_recorded;
     }
     if (helpers.name) {
       AddressName name = helpers.name(address);
@@ -291,7 +290,7 @@ Result<LockReport> examine_locks(Target& target, const LockQuestion& question, c
     if (!loss.detail.empty()) report.losses.back().details.push_back(loss.detail);
     report.exact &= !meaning_of(loss.kind).makes_partial;
   }
-  if (question.address) CULPRIT_TRY(explain(report, target, *scene, *question.address, helpers));
+  if (question.address) CULPRIT_TRY(explain(report, target, observer, *scene, *question.address, helpers));
   if (helpers.stacks) add_waiting_times(report, question);
   add_stacks(report, question, helpers);
   add_places_taken(report, helpers);

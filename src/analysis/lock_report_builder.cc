@@ -75,7 +75,7 @@ class Builder {
       info.module = std::move(name.module);
     }
     if (seen.owner_state == OwnerState::none || seen.owner_state == OwnerState::not_recorded) return;
-    auto owner = scene_.by_tid.find(seen.typed.lock.owner);
+    auto owner = scene_.by_tid.find(seen.owner);
     info.owner = owner != scene_.by_tid.end() ? scene_.threads[owner->second].thread
                                               : LockThread{seen.typed.lock.owner, "", 0, ""};
   }

@@ -8,6 +8,7 @@
 
 #include "base/syscall.h"
 #include "format/procfs.h"
+#include "target/pid_namespace.h"
 #include "target/ptrace_threads.h"
 
 namespace culprit {
@@ -59,12 +60,19 @@ const SeenWait* LockScene::wait_of(uint32_t tid) const {
   return &waits[*threads[found->second].wait];
 }
 
+uint32_t LockScene::our_tid(uint32_t pid, uint32_t own) const {
+  const auto process = own_numbers.find(pid);
+  if (process == own_numbers.end()) return own;
+  const auto found = process->second.find(own);
+  return found == process->second.end() ? 0 : found->second;
+}
+
 Result<LockScene> LockObserver::look() {
   LockScene scene;
   wanted_.clear();
   has_learned_ = false;
   notes_.clear();
-  peers_.clear();
+  forget_peers();
   CULPRIT_TRY(add_process(scene, place_of(0)));
   scene.own_threads = scene.threads.size();
   for (size_t at = 0; at < wanted_.size(); at++) {
@@ -89,7 +97,7 @@ void LockObserver::find_refusers(LockScene& scene) {
     refused.owner_state = OwnerState::here;
     refused.lock_key = fmt::format("refused {}", tid);
     for (const SeenWait& wait : scene.waits)
-      if (wait.typed.lock.inherits_priority && wait.typed.lock.owner == tid)
+      if (wait.typed.lock.inherits_priority && wait.owner == tid)
         refused.releasers.push_back(scene.threads[wait.thread].thread.tid);
     if (refused.releasers.empty()) refused.releasers.push_back(tid);
   }
@@ -106,6 +114,9 @@ Result<void> LockObserver::add_process(LockScene& scene, const Place& place) {
   auto threads = place.target.threads(ThreadWish::names_and_waits);
   if (!threads) return tl::unexpected<Error>(std::move(threads).error());
   const size_t first = scene.threads.size();
+  const uint32_t pid = place.target.info().pid;
+  if (place.target.info().kind == TargetKind::live && has_own_numbers(pid))
+    scene.own_numbers[place.pid] = threads_by_own_number(pid);
   for (const TargetThread& thread : *threads) {
     if (!scene.by_tid.emplace(thread.tid, scene.threads.size()).second) continue;
     LockThread named{thread.tid, thread.name, place.pid, place.name};
@@ -130,7 +141,7 @@ std::optional<SeenWait> LockObserver::wait_at(const LockScene& scene, const Plac
   SeenWait wait;
   wait.call = call;
   const auto known = known_.find(futex->address);
-  auto is_thread = [&](uint32_t tid) { return scene.by_tid.contains(tid); };
+  auto is_thread = [&](uint32_t tid) { return scene.by_tid.contains(scene.our_tid(place.pid, tid)); };
   wait.typed = type_futex_wait(*futex, place.target.memory(), is_thread,
                                known == known_.end() ? LockKind::futex : known->second);
   time_left(place, *futex, wait);
@@ -191,34 +202,38 @@ void LockObserver::find_owner(const LockScene& scene, const Place& place, SeenWa
     wait.releasers = known->second.tids;
     wait.are_all_known = known->second.are_all_known && !wait.releasers.empty();
     if (wait.releasers.size() == 1) {
-      lock.owner = wait.releasers.front();
+      wait.owner = lock.owner = wait.releasers.front();
       wait.owner_state = OwnerState::here;
     }
     return;
   }
   if (!has_recorded_owner(lock.kind) || lock.owner == 0) return;
 
-  const auto found = scene.by_tid.find(lock.owner);
-  if (found != scene.by_tid.end()) {
-    wait.owner_state = scene.threads[found->second].thread.pid == 0 ? OwnerState::here : OwnerState::other_process;
-    wait.releasers = {lock.owner};
-    wait.are_all_known = true;
-    return;
-  }
-  const bool is_live = target_.info().kind == TargetKind::live;
-  const uint32_t own_pid = place.pid != 0 ? place.pid : target_.info().pid;
-  if (is_live && has_thread(own_pid, lock.owner)) return;  // it began after the threads were listed
-  if (is_shared) {
+  const auto found = scene.by_tid.find(scene.our_tid(place.pid, lock.owner));
+  if (found == scene.by_tid.end()) return find_owner_elsewhere(scene, place, is_shared ? mapping : nullptr, wait);
+  wait.owner = found->first;
+  wait.owner_state = scene.threads[found->second].thread.pid == 0 ? OwnerState::here : OwnerState::other_process;
+  wait.releasers = {wait.owner};
+  wait.are_all_known = true;
+}
+
+void LockObserver::find_owner_elsewhere(const LockScene& scene, const Place& place, const TargetMapping* shared,
+                                        SeenWait& wait) {
+  const LockState& lock = wait.typed.lock;
+  if (target_.info().kind != TargetKind::live) {
     // In a core, who else shared it is not to be known.
-    const uint32_t pid = is_live ? sharing_process(lock.owner, *mapping) : 0;
-    wait.owner_state = !is_live ? OwnerState::not_recorded : pid != 0 ? OwnerState::other_process : OwnerState::gone;
-    if (pid != 0) wait.releasers = {lock.owner};
-    wait.are_all_known = is_live;
+    wait.owner_state = shared != nullptr ? OwnerState::not_recorded : OwnerState::gone;
+    wait.are_all_known = shared == nullptr;
     return;
   }
+  const uint32_t own_pid = place.pid != 0 ? place.pid : target_.info().pid;
+  const bool is_namespaced = scene.own_numbers.contains(place.pid);
+  // It may have begun after the threads were listed.
+  if (is_namespaced ? threads_by_own_number(own_pid).contains(lock.owner) : has_thread(own_pid, lock.owner)) return;
+  if (shared != nullptr) return find_sharing_owner(own_pid, *shared, is_namespaced, wait);
   wait.owner_state = OwnerState::gone;
   wait.are_all_known = true;
-  auto status = is_live ? status_of_thread(lock.owner) : std::nullopt;
+  auto status = is_namespaced ? std::nullopt : status_of_thread(lock.owner);
   if (!status) return;
   auto own = status_of_thread(own_pid);
   auto parent = status_of_thread(status->process);
@@ -229,13 +244,36 @@ void LockObserver::find_owner(const LockScene& scene, const Place& place, SeenWa
         lock.owner, status->process, parent->name);
 }
 
-uint32_t LockObserver::sharing_process(uint32_t tid, const TargetMapping& mapping) {
-  auto status = status_of_thread(tid);
-  if (!status) return 0;
-  Target* target = other(status->process);
-  if (target == nullptr || !maps_the_same(*target, mapping)) return 0;
-  if (std::ranges::find(wanted_, status->process) == wanted_.end()) wanted_.push_back(status->process);
-  return status->process;
+// The thread of that number in our own namespace, if its process shares the memory, else whoever calls itself so.
+// Several may, in several namespaces.
+const SharingSearch& LockObserver::sharers_of(uint32_t own_pid, const TargetMapping& mapping, bool is_namespaced,
+                                              const LockState& lock) {
+  auto [known, is_new] = sharers_.try_emplace({own_pid, lock.address, lock.owner});
+  if (!is_new) return known->second;
+  auto status = is_namespaced ? std::nullopt : status_of_thread(lock.owner);
+  Target* target = status ? other(status->process) : nullptr;
+  if (target != nullptr && maps_the_same(*target, mapping))
+    known->second.threads.push_back({status->process, lock.owner});
+  else
+    known->second = find_sharing_threads(own_pid, lock.address, lock.owner);
+  return known->second;
+}
+
+void LockObserver::find_sharing_owner(uint32_t own_pid, const TargetMapping& mapping, bool is_namespaced,
+                                      SeenWait& wait) {
+  const SharingSearch& search = sharers_of(own_pid, mapping, is_namespaced, wait.typed.lock);
+  if (search.threads.size() == 1) {
+    const SharingThread& owner = search.threads.front();
+    if (std::ranges::find(wanted_, owner.pid) == wanted_.end()) wanted_.push_back(owner.pid);
+    wait.owner_state = OwnerState::other_process;
+    wait.owner = owner.tid;
+    wait.releasers = {owner.tid};
+    wait.are_all_known = true;
+  } else {
+    const bool is_gone = search.threads.empty() && search.are_all_known;
+    wait.owner_state = is_gone ? OwnerState::gone : OwnerState::not_recorded;
+    wait.are_all_known = is_gone;
+  }
 }
 
 Target* LockObserver::other(uint32_t pid) {
@@ -249,6 +287,13 @@ Target* LockObserver::other(uint32_t pid) {
   auto opened = open_live_process(pid);
   if (!opened) notes_.push_back(opened.error().what);
   return (others_[pid] = opened ? std::move(*opened) : nullptr).get();
+}
+
+SeenWait LockObserver::held(const LockScene& scene, const LockState& lock) {
+  SeenWait wait;
+  wait.typed.lock = lock;
+  find_owner(scene, place_of(0), wait);
+  return wait;
 }
 
 std::optional<SeenWait> LockObserver::look_again(const LockScene& scene, const SeenThread& thread,

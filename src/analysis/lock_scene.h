@@ -5,11 +5,13 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <tuple>
 #include <unordered_map>
 #include <vector>
 
 #include "analysis/futex_wait.h"
 #include "analysis/lock_report.h"
+#include "target/sharing_threads.h"
 #include "target/target.h"
 #include "target/wait_peers.h"
 
@@ -22,6 +24,7 @@ struct SeenWait {
   bool is_timed = false;
   std::optional<double> seconds_left;  // unknown in cores, and of relative timeouts
   OwnerState owner_state = OwnerState::none;
+  uint32_t owner = 0;  // as we see it, which the lock may not; 0: none, or not to be found
   // Thread ids as we see them, each of which could end the wait, and whether nobody else could.
   std::vector<uint32_t> releasers;
   bool are_all_known = false;
@@ -41,10 +44,14 @@ struct LockScene {
   std::vector<SeenThread> threads;  // of the target, then of processes that share locks with it
   std::unordered_map<uint32_t, size_t> by_tid;
   std::vector<SeenWait> waits;
+  // Our ids by theirs, of the processes in other pid namespaces than ours; by pid, 0: the target.
+  std::map<uint32_t, std::unordered_map<uint32_t, uint32_t>> own_numbers;
   size_t own_threads = 0;
   std::vector<std::string> notes;  // what could not be looked at
 
   const SeenWait* wait_of(uint32_t tid) const;
+  // The thread that a process (0: the target) calls so, by our id; 0: it has none.
+  uint32_t our_tid(uint32_t pid, uint32_t own) const;
 };
 
 class LockObserver {
@@ -71,9 +78,14 @@ class LockObserver {
   bool has_learned() const { return has_learned_; }
 
   // What was found out about pipes and files is asked for anew from now on.
-  void forget_peers() { peers_.clear(); }
+  void forget_peers() {
+    peers_.clear();
+    sharers_.clear();
+  }
   // A wait of this thread as it is now; nothing: it does not wait, or is none of those of the last look.
   std::optional<SeenWait> look_again(const LockScene& scene, const SeenThread& thread, const BlockingCall& call);
+  // A lock of the target for which nobody waits, as a wait for it would have found its owner.
+  SeenWait held(const LockScene& scene, const LockState& lock);
 
  private:
   struct Place {
@@ -89,8 +101,11 @@ class LockObserver {
   static void find_refusers(LockScene& scene);
   void find_owner(const LockScene& scene, const Place& place, SeenWait& wait);
   void time_left(const Place& place, const FutexCall& call, SeenWait& wait) const;
-  // The process of a thread that is not one of the target's; 0: there is none that shares this lock.
-  uint32_t sharing_process(uint32_t tid, const TargetMapping& mapping);
+  // Of a lock whose owner is no thread of the process that waits.
+  void find_owner_elsewhere(const LockScene& scene, const Place& place, const TargetMapping* shared, SeenWait& wait);
+  void find_sharing_owner(uint32_t own_pid, const TargetMapping& mapping, bool is_namespaced, SeenWait& wait);
+  const SharingSearch& sharers_of(uint32_t own_pid, const TargetMapping& mapping, bool is_namespaced,
+                                  const LockState& lock);
   Target* other(uint32_t pid);
   Place place_of(uint32_t pid);
 
@@ -101,6 +116,8 @@ class LockObserver {
   std::unordered_map<uint64_t, Initialisers> initialisers_;
   bool has_learned_ = false;
   std::map<std::string, std::optional<PeerWait>> peers_;  // of this look: many threads may wait for one pipe
+  // Of this look, too: by process, address and owner as the lock calls it.
+  std::map<std::tuple<uint32_t, uint64_t, uint32_t>, SharingSearch> sharers_;
   std::vector<std::string> notes_;
 };
 

@@ -94,6 +94,10 @@ Result<void> LiveProcess::check_it_lives() const {
 }
 
 TargetThread LiveProcess::look(TargetThread thread, ThreadWish wish) {
+  if (wish == ThreadWish::names_and_waits) {
+    if (auto call = call_of(info_.pid, thread.tid)) set_standing(thread, *call);
+    return thread;
+  }
   auto standing = standing_of(info_.pid, thread.tid);
   if (!standing) return thread;
   set_standing(thread, standing->call);

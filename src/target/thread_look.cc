@@ -1,22 +1,25 @@
 #include "target/thread_look.h"
 
+#include <fcntl.h>
 #include <fmt/core.h>
+#include <unistd.h>
 
-#include "base/syscall.h"
+#include <array>
+
+#include "base/fd.h"
 
 namespace culprit {
 namespace {
 
-constexpr size_t file_limit = 65536;
+constexpr size_t file_limit = 16384;
 
+// Each of these files is one record (fs/proc: ONE), which one read gives whole: threads may be thousands.
 std::optional<std::string> read_of_thread(uint32_t pid, uint32_t tid, std::string_view file) {
-  auto text = read_whole_file(fmt::format("/proc/{}/task/{}/{}", pid, tid, file), file_limit);
-  return text ? std::optional(std::move(*text)) : std::nullopt;
-}
-
-std::optional<ThreadCall> call_of(uint32_t pid, uint32_t tid) {
-  auto text = read_of_thread(pid, tid, "syscall");
-  return text ? parse_thread_call(*text) : std::nullopt;
+  const Fd opened(open(fmt::format("/proc/{}/task/{}/{}", pid, tid, file).c_str(), O_RDONLY | O_CLOEXEC));
+  if (opened.get() < 0) return {};
+  std::array<char, file_limit> text;
+  const ssize_t size = read(opened.get(), text.data(), text.size());
+  return size < 0 ? std::nullopt : std::optional(std::string(text.data(), static_cast<size_t>(size)));
 }
 
 std::optional<uint64_t> context_switches_of(uint32_t pid, uint32_t tid) {
@@ -26,6 +29,11 @@ std::optional<uint64_t> context_switches_of(uint32_t pid, uint32_t tid) {
 }
 
 }  // namespace
+
+std::optional<ThreadCall> call_of(uint32_t pid, uint32_t tid) {
+  auto text = read_of_thread(pid, tid, "syscall");
+  return text ? parse_thread_call(*text) : std::nullopt;
+}
 
 // A thread that comes to stand is counted before its place can be read (fs/proc waits until it is off the CPU). So the
 // count is taken first here, and last there: whoever ran in between was counted.

@@ -18,6 +18,7 @@ struct Standing {
 };
 
 // Nothing: it runs, is gone, or may not be asked.
+std::optional<ThreadCall> call_of(uint32_t pid, uint32_t tid);
 std::optional<Standing> standing_of(uint32_t pid, uint32_t tid);
 // It has not run since standing_of(), so that what was read of its stack meanwhile belongs to that place.
 bool still_stands(uint32_t pid, uint32_t tid, const Standing& before);

@@ -15,6 +15,7 @@
 #include "format/fdinfo.h"
 #include "format/procfs.h"
 #include "target/handle_holders.h"
+#include "target/pid_namespace.h"
 #include "target/unix_sockets.h"
 
 namespace culprit {
@@ -97,14 +98,17 @@ std::optional<PeerWait> stream_wait(uint32_t pid, uint64_t fd, bool is_write) {
   return wait;
 }
 
-std::optional<PeerWait> child_wait(uint64_t child) {
-  const auto pid = static_cast<int32_t>(child);
-  if (pid <= 0) return {};  // any child, or any of a group
+std::optional<PeerWait> child_wait(uint32_t parent, uint64_t child) {
+  const auto number = static_cast<int32_t>(child);
+  if (number <= 0) return {};  // any child, or any of a group
+  auto pid = std::optional(static_cast<uint32_t>(number));
+  if (has_own_numbers(parent)) pid = child_by_own_number(parent, *pid);
+  if (!pid) return {};
   PeerWait wait;
   wait.kind = PeerKind::child;
-  wait.name = name_of_process(static_cast<uint32_t>(pid));
-  wait.key = fmt::format("process {}", pid);
-  wait.processes = {static_cast<uint32_t>(pid)};
+  wait.name = name_of_process(*pid);
+  wait.key = fmt::format("process {}", *pid);
+  wait.processes = {*pid};
   wait.are_all_known = true;
   return wait;
 }
@@ -130,10 +134,10 @@ std::optional<PeerWait> peer_wait_of(uint32_t pid, const BlockingCall& call) {
     case SYS_sendmsg:
       return stream_wait(pid, arguments[0], true);
     case SYS_wait4:
-      return child_wait(arguments[0]);
+      return child_wait(pid, arguments[0]);
     case SYS_waitid:
       if (arguments[0] != P_PID) return {};
-      return child_wait(arguments[1]);
+      return child_wait(pid, arguments[1]);
     default:
       return {};
   }

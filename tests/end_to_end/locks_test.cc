@@ -266,6 +266,39 @@ INSTANTIATE_TEST_SUITE_P(Locks, BetweenProcesses,
                                            Between{"forked_lock", true, "owner_gone"}),
                          [](const auto& info) { return std::string(info.param.mode); });
 
+// In a pid namespace of its own, as in a container: its locks name owners by numbers that are other threads' outside.
+class InAPidNamespace : public ::testing::TestWithParam<Between> {};
+TEST_P(InAPidNamespace, OwnersAreFoundByTheNumbersOfTheirNamespace) {
+  if (tool("unshare").empty()) GTEST_SKIP() << "unshare is not installed";
+  const Words unshare{tool("unshare"), "--pid", "--fork", "--kill-child", "--mount-proc"};
+  auto inside = [&](Words words) {
+    words.insert(words.begin(), unshare.begin(), unshare.end());
+    return words;
+  };
+  if (run(inside({"/bin/true"})).ending() != "exit 0") GTEST_SKIP() << "making a pid namespace takes CAP_SYS_ADMIN";
+  TemporaryFolder folder;
+  const std::string mode = GetParam().mode;
+  const std::string path = program(mode.starts_with("between_") ? "locks_between" : "locks_stuck");
+  Running running(inside({path, mode.starts_with("between_") ? mode.substr(8) : mode, folder / "ready"}));
+  ASSERT_TRUE(wait_for_file(folder / "ready"));
+  pid_t asked = children_of(running.pid()).at(0);
+  if (GetParam().asks_child) asked = children_of(asked).at(0);
+  Json answer = ask({std::to_string(asked)});
+  EXPECT_EQ(first_verdict(answer), GetParam().verdict) << answer.dump(1);
+  if (std::string(GetParam().verdict) == "owner_gone") return;
+  for (const Json& lock : answer.at("locks")) EXPECT_NE(lock.at("owner_state"), "gone") << lock.dump(1);
+  if (std::string(GetParam().verdict) != "deadlock") return;
+  EXPECT_EQ(answer.at("verdicts").at(0).at("steps").size(), 2u);
+}
+INSTANTIATE_TEST_SUITE_P(
+    Locks, InAPidNamespace,
+    ::testing::Values(Between{"mutexes", false, "deadlock"}, Between{"robust", false, "deadlock"},
+                      Between{"inheriting", false, "deadlock"}, Between{"shared", false, "deadlock"},
+                      Between{"join_holding", false, "deadlock"}, Between{"chain", false, "waiting_for_one"},
+                      Between{"orphan", false, "owner_gone"}, Between{"between_mutexes", false, "deadlock"},
+                      Between{"between_mutexes", true, "deadlock"}, Between{"between_full_pipe", false, "deadlock"}),
+    [](const auto& info) { return std::string(info.param.mode) + (info.param.asks_child ? "_child" : ""); });
+
 // Programs that are busy with locks and never stuck: whatever is seen in passing, it is called neither a deadlock nor
 // an owner that is gone.
 class HealthyProgram : public ::testing::TestWithParam<const char*> {};
