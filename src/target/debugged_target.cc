@@ -53,6 +53,11 @@ void DebuggedTarget::complete(std::span<TargetThread* const> threads) {
   if (debuggee() == nullptr) live_->complete(threads);
 }
 
+// What is debugged stands still as it is.
+Result<void> DebuggedTarget::hold_still(const LookAtThreads& look) {
+  return debuggee() == nullptr ? live_->hold_still(look) : Target::hold_still(look);
+}
+
 MemoryReader& DebuggedTarget::stack_memory(const TargetThread& thread) {
   if (debuggee() == nullptr) return live_->stack_memory(thread);
   return memory_;

@@ -23,6 +23,7 @@ class DebuggedTarget final : public Target {
   const TargetInfo& info() const override { return live_->info(); }
   Result<std::vector<TargetThread>> threads(ThreadWish wish) override;
   void complete(std::span<TargetThread* const> threads) override;
+  Result<void> hold_still(const LookAtThreads& look) override;
   MemoryReader& stack_memory(const TargetThread& thread) override;
   MemoryReader& memory() override { return memory_; }
   const std::vector<TargetMapping>& mappings() override { return live_->mappings(); }

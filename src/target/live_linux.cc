@@ -137,7 +137,8 @@ void LiveProcess::look_at_new_threads(ThreadWish wish, std::vector<TargetThread>
 }
 
 Result<void> LiveProcess::take_all(std::vector<TargetThread>& threads) {
-  auto all = take_all_at_once(info_.pid, threads, [this](const TargetThread& thread) { copy_stopped(thread); });
+  auto all = take_all_at_once(info_.pid, threads,
+                              {.copy_stack = [this](const TargetThread& thread) { copy_stopped(thread); }});
   if (all) {
     for (const TargetThread& thread : threads) longest_stop_ = std::max(longest_stop_, thread.stopped_for);
     return {};
@@ -185,6 +186,20 @@ Result<std::vector<TargetThread>> LiveProcess::with_space(std::vector<TargetThre
 void LiveProcess::complete(std::span<TargetThread* const> threads) {
   take_by_stopping(info_.pid, threads, [this](const TargetThread& thread) { copy_stopped(thread); });
   for (const TargetThread* thread : threads) longest_stop_ = std::max(longest_stop_, thread->stopped_for);
+}
+
+Result<void> LiveProcess::hold_still(const LookAtThreads& look) {
+  CULPRIT_TRY(check_it_lives());
+  stacks_.clear();
+  std::vector<TargetThread> threads;
+  look_at_new_threads(ThreadWish::names_and_waits, threads);
+  Result<void> refreshed;
+  auto held = take_all_at_once(info_.pid, threads, {.look_at_all = [&](std::span<const TargetThread> all) {
+                                 refreshed = space_.refresh();
+                                 if (refreshed) look(all);
+                               }});
+  for (const TargetThread& thread : threads) longest_stop_ = std::max(longest_stop_, thread.stopped_for);
+  return held ? refreshed : held;
 }
 
 void LiveProcess::copy_stopped(const TargetThread& thread) {

@@ -18,6 +18,7 @@ class LiveProcess final : public Target {
   Result<std::vector<TargetThread>> threads(ThreadWish wish) override;
   Result<std::vector<TargetThread>> some_threads(ThreadWish wish, std::span<const uint32_t> tids) override;
   void complete(std::span<TargetThread* const> threads) override;
+  Result<void> hold_still(const LookAtThreads& look) override;
   MemoryReader& stack_memory(const TargetThread& thread) override;
   MemoryReader& memory() override { return space_.memory(); }
   const std::vector<TargetMapping>& mappings() override { return space_.mappings(); }

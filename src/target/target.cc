@@ -10,6 +10,13 @@ Result<std::vector<TargetThread>> Target::some_threads(ThreadWish wish, std::spa
   return all;
 }
 
+Result<void> Target::hold_still(const LookAtThreads& look) {
+  auto all = threads(ThreadWish::registers);
+  if (!all) return tl::unexpected<Error>(std::move(all).error());
+  look(*all);
+  return {};
+}
+
 const TargetModule* Target::module_at(uint64_t address) {
   const std::vector<TargetModule>& known = modules();
   auto after = std::ranges::upper_bound(known, address, {}, &TargetModule::start);

@@ -7,6 +7,7 @@
 
 #include <array>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -94,6 +95,8 @@ enum class ThreadWish : uint8_t {
   registers,        // all registers of all threads
 };
 
+using LookAtThreads = std::function<void(std::span<const TargetThread>)>;
+
 class Target {
  public:
   virtual ~Target() = default;
@@ -107,6 +110,9 @@ class Target {
   // Threads of the last threads() or some_threads() of which only the stack is known, and their stacks, are taken anew
   // with all registers, which stops each for a moment. What cannot be taken stays as it is, and says why.
   virtual void complete(std::span<TargetThread* const>) {}
+  // Calls `look` while no thread runs, with all of them and all their registers: then memory() and mappings() are of
+  // one moment. An error, and no call: limit (they did not all stop), gone, no_access. Here, of what never runs.
+  virtual Result<void> hold_still(const LookAtThreads& look);
   // The stack of a thread as of the last of these, and what does not change from memory().
   virtual MemoryReader& stack_memory(const TargetThread& thread) = 0;
   // All of the address space. Of a live process as it is at that moment.

@@ -147,7 +147,7 @@ void take_by_stopping(uint32_t pid, std::span<TargetThread* const> threads, cons
   });
 }
 
-Result<void> take_all_at_once(uint32_t pid, std::vector<TargetThread>& threads, const CopyStack& copy_stack) {
+Result<void> take_all_at_once(uint32_t pid, std::vector<TargetThread>& threads, const WhileStopped& work) {
   constexpr int most_tries = 24;
   Result<void> result;
   in_own_thread([&] {
@@ -166,7 +166,11 @@ Result<void> take_all_at_once(uint32_t pid, std::vector<TargetThread>& threads, 
       TargetThread& thread = taken.emplace_back(std::move(*looked));
       set_registers(thread, stopped.registers);
       thread.signal = stopped.traced.reason().signal;
-      copy_stack(thread);
+      if (work.copy_stack) work.copy_stack(thread);
+    }
+    if (result && work.look_at_all) {
+      std::ranges::sort(taken, {}, &TargetThread::tid);
+      work.look_at_all(taken);
     }
     stopper.release();
     for (TargetThread& thread : taken) thread.stopped_for = stopper.longest_stop();

@@ -1,0 +1,77 @@
+#include <algorithm>
+
+#include "analysis/heap_layout_parts.h"
+#include "analysis/memory_window.h"
+
+namespace culprit {
+
+namespace {
+
+constexpr uint64_t page = 4096;
+constexpr uint64_t most_pages = 1 << 20;  // looked at one by one
+
+// A block whose alignment was asked for begins later in its mapping; its header tells how far.
+MmappedChunk moved_by_alignment(MemoryReader& memory, MmappedChunk whole) {
+  for (uint64_t alignment = 2 * chunk_alignment; alignment < whole.size; alignment *= 2) {
+    const uint64_t lead = alignment - chunk_header;
+    auto gap = memory.word(whole.mapping_start + lead), word = memory.word(whole.mapping_start + lead + size_field);
+    if (!gap || !word || *gap != lead) continue;
+    const ChunkHead head = read_chunk_head(*word);
+    const bool fits = head.is_mmapped && !head.is_previous_in_use && head.size == whole.size - lead;
+    if (fits) return {whole.mapping_start + lead, head.size, whole.mapping_start};
+  }
+  return whole;
+}
+
+std::optional<MmappedChunk> chunk_at(MemoryReader& memory, uint64_t start, uint64_t end) {
+  uint64_t words[2];
+  if (end - start < page || !memory.read(start, std::as_writable_bytes(std::span(words)))) return {};
+  const ChunkHead head = read_chunk_head(words[1]);
+  const bool fits = words[0] == 0 && head.is_mmapped && !head.is_previous_in_use && !head.is_of_other_arena &&
+                    head.size != 0 && head.size % page == 0 && head.size <= end - start;
+  if (!fits) return {};
+  return moved_by_alignment(memory, {start, head.size, start});
+}
+
+// From an address on, as many as follow each other.
+uint64_t take_row(HeapSearch& search, uint64_t start, uint64_t end) {
+  while (start < end) {
+    auto chunk = chunk_at(search.memory, start, end);
+    if (!chunk) break;
+    search.layout.mmapped.push_back(*chunk);
+    start += chunk->mapped_bytes();
+  }
+  return start;
+}
+
+bool has_all(const HeapLayout& layout) {
+  return !layout.parameters || layout.mmapped.size() >= layout.parameters->mmapped_blocks;
+}
+
+}  // namespace
+
+void find_mmapped_chunks(HeapSearch& search) {
+  HeapLayout& layout = search.layout;
+  if (layout.parameters && layout.parameters->mmapped_blocks == 0) return;
+  struct Piece {
+    uint64_t start, end;
+  };
+  std::vector<Piece> rest;
+  for (const TargetMapping& mapping : search.target.mappings()) {
+    if (!is_plain_memory(mapping) || !mapping.path.empty()) continue;
+    auto overlaps = [&](const HeapRegion& region) { return region.base < mapping.end && mapping.start < region.end; };
+    if (std::ranges::any_of(layout.regions, overlaps)) continue;
+    rest.push_back({take_row(search, mapping.start, mapping.end), mapping.end});
+  }
+  // The kernel joins mappings: some may begin behind what others have mapped.
+  uint64_t looked_at = 0;
+  for (const Piece& piece : rest) {
+    for (uint64_t start = piece.start; start < piece.end && !has_all(layout) && looked_at < most_pages; ++looked_at) {
+      const uint64_t next = take_row(search, start, piece.end);
+      start = next == start ? start + page : next;
+    }
+  }
+  std::ranges::sort(layout.mmapped, {}, &MmappedChunk::mapping_start);
+}
+
+}  // namespace culprit

@@ -1,0 +1,123 @@
+#include "format/glibc_heap.h"
+
+#include <algorithm>
+
+namespace culprit {
+
+namespace {
+
+constexpr uint64_t page = 4096;
+constexpr uint64_t end_of_user_space = uint64_t{1} << 47;
+constexpr size_t most_damaged_bins = 4;
+
+// Offsets in struct malloc_state.
+constexpr size_t at_mutex = 0, at_flags = 4, at_fast = 16, at_top = 96, at_bins = 112, at_next = 2160,
+                 at_attached = 2176, at_system = 2184, at_most_system = 2192;
+constexpr uint32_t noncontiguous_flag = 2;
+
+template <typename Value>
+Value value_at(Bytes bytes, size_t offset) {
+  Value value{};
+  std::memcpy(&value, bytes.data() + offset, sizeof value);
+  return value;
+}
+
+uint64_t word_at(Bytes bytes, size_t offset) { return value_at<uint64_t>(bytes, offset); }
+
+bool is_chunk_address(uint64_t address) {
+  return address != 0 && address % chunk_alignment == 0 && address < end_of_user_space;
+}
+
+bool is_size(uint64_t size) { return size % page == 0 && size < end_of_user_space; }
+
+bool is_whole(const MallocState::Bin& bin) {
+  return is_chunk_address(bin.first) && is_chunk_address(bin.last) && (bin.first == bin.head) == (bin.last == bin.head);
+}
+
+}  // namespace
+
+std::optional<MallocState> read_malloc_state(Bytes bytes, uint64_t address) {
+  if (bytes.size() < MallocState::byte_size) return {};
+  MallocState state{.address = address};
+  state.next = word_at(bytes, at_next);
+  state.top = word_at(bytes, at_top);
+  state.system_bytes = word_at(bytes, at_system);
+  state.most_system_bytes = word_at(bytes, at_most_system);
+  if (!is_chunk_address(state.next) || !is_chunk_address(state.top) || !is_size(state.system_bytes) ||
+      !is_size(state.most_system_bytes) || state.system_bytes > state.most_system_bytes)
+    return {};
+  size_t damaged = 0, empty = 0;
+  for (size_t i = 0; i < state.bins.size() && damaged <= most_damaged_bins; ++i) {
+    MallocState::Bin& bin = state.bins[i];
+    const size_t offset = at_bins + 16 * i;
+    bin = {address + offset - chunk_header, word_at(bytes, offset), word_at(bytes, offset + 8)};
+    // What lies a few bins beside an arena is wrong at the ends only.
+    const bool is_end = i == 0 || i + 1 == state.bins.size();
+    if (!is_whole(bin)) damaged += is_end ? most_damaged_bins + 1 : 1;
+    if (bin.is_empty()) ++empty;
+  }
+  if (damaged > most_damaged_bins || empty == 0) return {};
+  state.is_locked = value_at<uint32_t>(bytes, at_mutex) != 0;
+  state.is_contiguous = (value_at<uint32_t>(bytes, at_flags) & noncontiguous_flag) == 0;
+  for (size_t i = 0; i < state.fast.size(); ++i) state.fast[i] = word_at(bytes, at_fast + 8 * i);
+  state.attached_threads = word_at(bytes, at_attached);
+  return state;
+}
+
+std::vector<MallocState> find_malloc_states(Bytes bytes, uint64_t start) {
+  std::vector<MallocState> found;
+  size_t offset = (chunk_alignment - start % chunk_alignment) % chunk_alignment;
+  for (; offset + MallocState::byte_size <= bytes.size(); offset += chunk_alignment)
+    if (auto state = read_malloc_state(bytes.subspan(offset), start + offset)) found.push_back(*state);
+  return found;
+}
+
+std::optional<HeapInfo> read_heap_info(Bytes bytes) {
+  if (bytes.size() < heap_info_size) return {};
+  HeapInfo info{word_at(bytes, 0), word_at(bytes, 8), word_at(bytes, 16), word_at(bytes, 24)};
+  if (!is_chunk_address(info.arena) || info.previous % page != 0 || info.size == 0 || !is_size(info.size) ||
+      !is_size(info.most_size) || info.size > info.most_size)
+    return {};
+  return info;
+}
+
+bool ThreadCache::is_empty() const {
+  return std::ranges::all_of(counts, [](uint16_t count) { return count == 0; });
+}
+
+std::optional<ThreadCache> read_thread_cache(uint64_t chunk_size, Bytes block) {
+  if (chunk_size != thread_cache_chunk && chunk_size != thread_cache_chunk_until_2_29) return {};
+  const size_t width = chunk_size == thread_cache_chunk ? 2 : 1;
+  if (block.size() < ThreadCache::list_count * (width + 8)) return {};
+  ThreadCache cache;
+  for (size_t i = 0; i < ThreadCache::list_count; ++i) {
+    cache.counts[i] = width == 2 ? value_at<uint16_t>(block, 2 * i) : value_at<uint8_t>(block, i);
+    cache.entries[i] = word_at(block, ThreadCache::list_count * width + 8 * i);
+    if ((cache.counts[i] == 0) != (cache.entries[i] == 0)) return {};
+    if (cache.entries[i] != 0 && !is_chunk_address(cache.entries[i])) return {};
+  }
+  return cache;
+}
+
+// struct malloc_par: … int n_mmaps, n_mmaps_max, max_n_mmaps, no_dyn_threshold; size_t mmapped_mem, max_mmapped_mem;
+// char* sbrk_base; … Before the four there is another int since 2.35, so that they end with a gap of 4 bytes.
+std::optional<MallocParameters> find_malloc_parameters(Bytes bytes, uint64_t heap_start) {
+  constexpr size_t before = 40;  // of what is looked at
+  for (size_t at = before; at + 8 <= bytes.size(); at += 8) {
+    const uint64_t start = word_at(bytes, at);
+    if (start != heap_start) continue;
+    const uint64_t mmapped = word_at(bytes, at - 16), most_mmapped = word_at(bytes, at - 8);
+    if (!is_size(mmapped) || !is_size(most_mmapped) || mmapped > most_mmapped) continue;
+    for (size_t gap : {size_t{4}, size_t{0}}) {
+      const size_t counts = at - 32 - gap;
+      const auto blocks = value_at<uint32_t>(bytes, counts), most_at_a_time = value_at<uint32_t>(bytes, counts + 4),
+                 most_seen = value_at<uint32_t>(bytes, counts + 8), is_fixed = value_at<uint32_t>(bytes, counts + 12);
+      const bool fits = blocks <= most_seen && most_seen <= most_at_a_time && is_fixed <= 1 &&
+                        (blocks == 0) == (mmapped == 0) && mmapped / page >= blocks;
+      if (fits) return MallocParameters{blocks, mmapped, start};
+    }
+  }
+  return {};
+}
+
+}  // namespace culprit
