@@ -53,21 +53,6 @@ bool has_word(std::string_view text, std::string_view word) {
          std::string_view(" \t(@").find(text[word.size()]) != std::string_view::npos;
 }
 
-// "{ … }", and what follows.
-std::optional<std::string_view> take_braces(std::string_view& text) {
-  text = trimmed(text);
-  if (!text.starts_with('{')) return {};
-  size_t depth = 0;
-  for (size_t at = 0; at < text.size(); at++) {
-    if (text[at] == '{') depth++;
-    if (text[at] != '}' || --depth != 0) continue;
-    std::string_view inside = text.substr(1, at - 1);
-    text = trimmed(text.substr(at + 1));
-    return inside;
-  }
-  return {};
-}
-
 struct Sides {
   std::string_view if_true, if_false;
 };
@@ -80,10 +65,10 @@ std::optional<Sides> sides_of_jump(std::string_view rest) {
 // With both sides, and nothing behind them.
 std::optional<Sides> sides_of_if(std::string_view rest) {
   constexpr std::string_view else_word = ".else";
-  auto first = take_braces(rest);
+  auto first = take_block(rest);
   if (!first || !rest.starts_with(else_word)) return {};
   rest.remove_prefix(else_word.size());
-  auto second = take_braces(rest);
+  auto second = take_block(rest);
   while (rest.starts_with(';')) rest = trimmed(rest.substr(1));
   if (!second || !rest.empty()) return {};
   return Sides{*first, *second};
@@ -104,10 +89,19 @@ Result<BreakpointLine> parse_breakpoint_line(std::string_view text, unsigned rad
   BreakpointLine line;
   for (text = trimmed(text); text.starts_with('/');) {
     std::string_view option = take_place(text);
-    if (option != "/1")
-      return fail(ErrorKind::usage,
-                  fmt::format("{} is no option of a breakpoint; /1 makes it stop only once", printable(option)));
-    line.is_one_shot = true;
+    if (option == "/t") {
+      std::string_view thread = take_place(text);
+      auto tid = parse_count(thread);
+      if (!tid || *tid > UINT32_MAX)
+        return fail(ErrorKind::usage, fmt::format("'{}' is no thread's id: ~ lists them", printable(thread)));
+      line.tid = static_cast<uint32_t>(*tid);
+    } else if (option == "/1") {
+      line.is_one_shot = true;
+    } else {
+      return fail(ErrorKind::usage, fmt::format("{} is no option of a breakpoint; /1 makes it stop only once, /t TID "
+                                                "only that thread",
+                                                printable(option)));
+    }
   }
   line.where = take_place(text);
   if (!text.empty() && text.front() != '"') {

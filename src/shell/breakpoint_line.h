@@ -1,4 +1,4 @@
-// What is typed behind bp, bu and bm: [/1] [~THREAD] ADDRESS [PASSES] ["COMMANDS"].
+// What is typed behind bp, bu and bm: [/1] [/t TID] ADDRESS [PASSES] ["COMMANDS"].
 #pragma once
 
 #include <optional>
@@ -13,6 +13,7 @@ struct BreakpointLine {
   std::string where;     // an expression, or for bm a pattern; empty: where the thread stands
   std::string commands;  // executed when it is met; empty: none
   uint64_t passes = 1;   // stops the n-th time
+  uint32_t tid = 0;      // only this thread; 0: all
   bool is_one_shot = false;
 };
 // `radix`: of the number of passes, unless 0n or 0x says otherwise. Errors: usage, with the sentence that says what

@@ -69,26 +69,6 @@ void jump(Console& console, const ConsoleLine& line) {
   console.execute(unquoted(*value != 0 ? first : second));
 }
 
-// What is between the brace that `text` begins with and its match; `text` becomes what follows. Nothing: it does not
-// begin with one, or none closes it.
-std::optional<std::string_view> take_block(std::string_view& text) {
-  text = trimmed(text);
-  if (!text.starts_with('{')) return {};
-  char quote = 0;
-  size_t depth = 0;
-  for (size_t at = 0; at < text.size(); ++at) {
-    char c = text[at];
-    if (quote != 0 ? c == quote : c == '\'' || c == '"') quote = quote != 0 ? 0 : c;
-    if (quote == 0 && c == '{') ++depth;
-    if (quote == 0 && c == '}' && --depth == 0) {
-      std::string_view block = text.substr(1, at - 1);
-      text = trimmed(text.substr(at + 1));
-      return block;
-    }
-  }
-  return {};
-}
-
 // .if (CONDITION) { … } .elsif (CONDITION) { … } .else { … }
 void conditional(Console& console, const ConsoleLine& line) {
   constexpr std::string_view elsif_word = ".elsif", else_word = ".else";

@@ -125,7 +125,7 @@ std::string about_breakpoint(const ConsoleBreakpoint& breakpoint, const Breakpoi
   if (hits != matches) text += fmt::format(", {}", counted(matches, "match", "matches"));
   if (breakpoint.line.passes > 1) text += fmt::format("  stops from number {} on", breakpoint.line.passes);
   if (breakpoint.line.is_one_shot) text += "  once";
-  if (breakpoint.tid != 0) text += fmt::format("  tid {}", breakpoint.tid);
+  if (breakpoint.line.tid != 0) text += fmt::format("  tid {}", breakpoint.line.tid);
   if (!breakpoint.line.commands.empty()) text += fmt::format("\n     \"{}\"", printable(breakpoint.line.commands));
   return text + "\n";
 }
@@ -151,6 +151,9 @@ void add(Console& console, const ConsoleLine& line, bool is_by_name) {
   if (control == nullptr) return;
   auto parsed = parse_breakpoint_line(line.rest, console.session().radix());
   if (!parsed) return console.complain(parsed.error());
+  if (parsed->tid != 0 && !console.session().number_of(parsed->tid))
+    return console.complain(
+        {ErrorKind::not_found, fmt::format("there is no thread with the id {}; ~ lists them", parsed->tid)});
   if (auto stopped = control->debuggee(); !stopped) return console.complain(stopped.error());
   if (parsed->where.empty()) parsed->where = "@rip";
   ConsoleBreakpoint breakpoint{.line = std::move(*parsed), .is_by_name = is_by_name};
@@ -264,12 +267,13 @@ constexpr ConsoleCommand rows[] = {
     {.subject = subject, .names = "break", .usage = "", .description = "stop all threads", .run = break_in},
     {.subject = subject,
      .names = "bp",
-     .usage = "[/1] [ADDRESS] [N] [\"COMMANDS\"]",
-     .description = "stop there, from the Nth time on, and execute COMMANDS: bp malloc \"j (@rdi == 0n100) 'k'; 'gc'\"",
+     .usage = "[/1] [/t TID] [ADDRESS] [N] [\"COMMANDS\"]",
+     .description = "stop there, from the Nth time on, only thread TID (~2 bp: number 2), and execute COMMANDS: bp "
+                    "malloc \"j (@rdi == 0n100) 'k'; 'gc'\"",
      .run = set},
     {.subject = subject,
      .names = "bu",
-     .usage = "[/1] NAME [N] [\"COMMANDS\"]",
+     .usage = "[/1] [/t TID] NAME [N] [\"COMMANDS\"]",
      .description = "the same for a function of a library that is not loaded yet, or anew",
      .run = set_by_name},
     {.subject = subject,

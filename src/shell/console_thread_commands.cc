@@ -18,6 +18,7 @@ namespace {
 // "~2", "~*", "~~[22f8]" …: which threads, and what follows.
 struct ThreadChoice {
   std::vector<uint32_t> tids;
+  bool is_all = false;
   std::string_view rest;
 };
 
@@ -78,6 +79,7 @@ Result<ThreadChoice> choose_threads(ConsoleSession& session, std::string_view te
   text = trimmed(text);
   if (text.empty() || text.starts_with('*')) {
     for (const TargetThread& thread : threads) choice.tids.push_back(thread.tid);
+    choice.is_all = true;
     if (!text.empty()) text.remove_prefix(1);
   } else {
     auto tid = chosen_thread(session, text);
@@ -148,6 +150,10 @@ void threads(Console& console, const ConsoleLine& line) {
   ConsoleLine command = split_line(rest);
   if (is_stack_word(command.word)) return print_stacks(console, command, choice->tids);
   if (command.word == "e") return execute_for(console, *choice, command.rest);
+  bool is_breakpoint = command.word == "bp" || command.word == "bu" || command.word == "bm";
+  if (is_breakpoint && choice->is_all) return (void)console.execute(rest);
+  if (is_breakpoint)
+    return (void)console.execute(fmt::format("{} /t {} {}", command.word, choice->tids[0], command.rest));
   execute_for(console, *choice, rest);
 }
 

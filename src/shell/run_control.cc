@@ -71,7 +71,7 @@ Result<void> RunControl::bind(ConsoleBreakpoint& breakpoint) {
   if (!decision) return tl::unexpected<Error>(std::move(decision).error());
   BreakpointRequest request{
       .address = breakpoint.address,
-      .tid = breakpoint.tid,
+      .tid = breakpoint.line.tid,
       .is_one_shot = breakpoint.line.is_one_shot ? 1u : 0u,
       .passes = breakpoint.line.passes - std::min(breakpoint.line.passes - 1, breakpoint.earlier_matches)};
   Expression condition;

@@ -20,8 +20,7 @@ struct ConsoleBreakpoint {
   std::string name;         // of the place, when it was found
   bool is_by_name = false;  // bu: found anew whenever a library is loaded
   bool is_enabled = true;
-  uint32_t tid = 0;  // only this thread; 0: all
-  uint32_t id = 0;   // the engine's; 0: the place is not there yet
+  uint32_t id = 0;  // the engine's; 0: the place is not there yet
   uint64_t address = 0;
   uint64_t earlier_hits = 0, earlier_matches = 0;  // of the engine's breakpoints before this one
 };

@@ -68,6 +68,24 @@ std::string_view take_command(std::string_view& line) {
   return command;
 }
 
+std::optional<std::string_view> take_block(std::string_view& text) {
+  text = trimmed(text);
+  if (!text.starts_with('{')) return {};
+  char quote = 0;
+  size_t depth = 0;
+  for (size_t at = 0; at < text.size(); ++at) {
+    char c = text[at];
+    if (quote != 0 ? c == quote : c == '\'' || c == '"') quote = quote != 0 ? 0 : c;
+    if (quote == 0 && c == '{') ++depth;
+    if (quote == 0 && c == '}' && --depth == 0) {
+      std::string_view block = text.substr(1, at - 1);
+      text = trimmed(text.substr(at + 1));
+      return block;
+    }
+  }
+  return {};
+}
+
 Result<Arguments> parse_words(const Command& command, const std::vector<std::string>& words) {
   Arguments arguments;
   for (size_t i = 0; i < words.size(); i++) {

@@ -43,6 +43,7 @@ Result<void> BreakpointTable::insert(Breakpoint& breakpoint, uint32_t helper) {
     sites_.erase(known);  // the library with our byte has gone, and other code lies there now
   }
   CULPRIT_TRY(check_place(address));
+  CULPRIT_TRY(SafetyNet::check_filters(pid_));
   BreakpointSite site;
   size_t readable = site.code.size();
   while (readable > 0 && !memory_.read(address, std::span(site.code).first(readable))) readable--;

@@ -209,7 +209,10 @@ HeldThread* HeldThreads::note(uint32_t tid, int signal, int event) {
 }
 
 void HeldThreads::read_registers(HeldThread& thread) {
-  get_registers(thread.tid, thread.registers);
+  user_regs_struct raw{};
+  ptrace(PTRACE_GETREGS, thread.tid, nullptr, &raw);
+  if (repeat_call_if_filtered(thread.tid, raw)) ptrace(PTRACE_SETREGS, thread.tid, nullptr, &raw);
+  memcpy(static_cast<void*>(&thread.registers), &raw, sizeof raw);
   thread.real_rip = thread.registers.rip, thread.real_rsp = thread.registers.rsp;
   const MovedPlace* place = table_.shown_place(thread.registers);
   if (place == nullptr || (place->offset != 0 && place->pushed == 0)) return;

@@ -16,8 +16,8 @@
 
 #include "base/syscall.h"
 #include "base/text.h"
-#include "model/clock.h"
 #include "format/procfs.h"
+#include "model/clock.h"
 
 namespace culprit {
 namespace {
@@ -112,6 +112,21 @@ bool resume_interrupted_call(user_regs_struct& registers) {
   return true;
 }
 
+bool has_seccomp_filter(uint32_t tid) {
+  auto text = read_whole_file(fmt::format("/proc/{}/status", tid), 65536);
+  auto status = text ? parse_status(*text) : std::nullopt;
+  return status && status->seccomp_mode != 0;
+}
+
+bool repeat_call_if_filtered(uint32_t tid, user_regs_struct& registers) {
+  constexpr long long restart_with_block = -516, restart_without_handler = -514;
+  bool is_restart =
+      static_cast<long long>(registers.orig_rax) >= 0 && static_cast<long long>(registers.rax) == restart_with_block;
+  if (!is_restart || !has_seccomp_filter(tid)) return false;
+  registers.rax = static_cast<unsigned long long>(restart_without_handler);
+  return true;
+}
+
 Result<TracedThread> TracedThread::seize(uint32_t pid, uint32_t tid) {
   constexpr unsigned long options = PTRACE_O_TRACESYSGOOD;
   if (ptrace(PTRACE_SEIZE, tid, nullptr, options) != 0) return tl::unexpected<Error>(why_not_traceable(pid, errno));
@@ -183,7 +198,8 @@ void TracedThread::let_go(const user_regs_struct* known) {
   if (state_ != ThreadState::stopped) return;
   user_regs_struct registers{};
   if (known != nullptr) registers = *known;
-  if (reason_.is_interrupt && (known != nullptr || read_registers(registers)) && resume_interrupted_call(registers))
+  if (reason_.is_interrupt && (known != nullptr || read_registers(registers)) &&
+      (resume_interrupted_call(registers) || repeat_call_if_filtered(tid_, registers)))
     write_registers(registers);
   ptrace(PTRACE_DETACH, tid_, nullptr, static_cast<long>(reason_.signal));
   state_ = ThreadState::gone;

@@ -45,6 +45,13 @@ struct StopReason {
 // the registers so that it goes on, unless a signal handler has run meanwhile. True: it was such a one.
 bool resume_interrupted_call(user_regs_struct& registers);
 
+// Whether it is under seccomp: filters are of threads.
+bool has_seccomp_filter(uint32_t tid);
+// A wait that was interrupted, and that the kernel would go on with by another system call (restart_syscall): a seccomp
+// filter that does not know that one kills the thread for it. Changes the registers of a thread with a filter so that
+// it makes its own call again, and waits its whole time. True: it was such a one.
+bool repeat_call_if_filtered(uint32_t tid, user_regs_struct& registers);
+
 class TracedThread {
  public:
   // It runs on as if nothing had happened. no_access, gone.

@@ -10,6 +10,7 @@
 #include <cstring>
 
 #include "base/syscall.h"
+#include "target/ptrace_threads.h"
 
 // safety_net_code.S
 extern "C" {
@@ -53,12 +54,6 @@ std::vector<MapsEntry> maps_of(uint32_t pid) {
   return text ? parse_maps(*text) : std::vector<MapsEntry>();
 }
 
-uint32_t seccomp_mode(uint32_t pid) {
-  auto text = read_whole_file(fmt::format("/proc/{}/status", pid), 65536);
-  auto status = text ? parse_status(*text) : std::nullopt;
-  return status ? status->seccomp_mode : 0;
-}
-
 // Room for an area that code at `address` reaches; 0: there is none.
 uint64_t gap_near(const std::vector<MapsEntry>& maps, uint64_t address) {
   uint64_t best = 0, best_distance = reach, end = uint64_t{1} << 16;  // below it nothing may be mapped
@@ -80,7 +75,17 @@ uint64_t gap_near(const std::vector<MapsEntry>& maps, uint64_t address) {
 
 }  // namespace
 
+Result<void> SafetyNet::check_filters(uint32_t pid) {
+  if (std::ranges::none_of(threads_of(pid), has_seccomp_filter)) return {};
+  return fail(
+      ErrorKind::unsupported,
+      fmt::format("process {} has a seccomp filter, which may kill it for what would take breakpoints out of it "
+                  "if culprit were killed: none is set",
+                  pid));
+}
+
 Result<int64_t> SafetyNet::call(uint32_t tid, uint64_t number, const std::array<uint64_t, 6>& arguments) {
+  if (has_seccomp_filter(tid)) CULPRIT_TRY(check_filters(pid_));  // it has got one since
   return call_in_thread(tid, *memory_, entries_, number, arguments);
 }
 
@@ -90,9 +95,6 @@ uint64_t SafetyNet::handler() const {
 uint64_t SafetyNet::header() const { return start_ + size_of_code(); }
 
 Result<SafetyNet> SafetyNet::spread(uint32_t pid, uint32_t tid, VictimMemory& memory) {
-  if (seccomp_mode(pid) != 0)
-    return fail(ErrorKind::unsupported,
-                fmt::format("process {} has a seccomp filter, which may kill it for our calls", pid));
   auto entries = find_call_entries(maps_of(pid), memory);
   if (!entries)
     return fail(ErrorKind::unsupported, fmt::format("process {} has no code of the kind that calls the system", pid));

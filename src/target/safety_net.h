@@ -24,8 +24,10 @@ namespace culprit {
 
 class SafetyNet {
  public:
+  // Breakpoints in a process with a seccomp filter would be without a net. unsupported: it has one.
+  static Result<void> check_filters(uint32_t pid);
   // By the help of the stopped thread `tid` (see call_in_thread). Errors: unsupported (no code there to call the system
-  // with; a seccomp filter, which might kill it for our calls), limit, gone.
+  // with), limit, gone.
   static Result<SafetyNet> spread(uint32_t pid, uint32_t tid, VictimMemory& memory);
 
   // Where the instruction at `address`, whose true bytes are `code`, can be executed; known to the handler from now on.

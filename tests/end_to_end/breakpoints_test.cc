@@ -29,8 +29,9 @@ class Victim {
   // What it has done again; false: it is no more.
   bool goes_on() const {
     std::string now = rounds();
-    for (int i = 0; i < 60'000 && rounds() == now && kill(running_.pid(), 0) == 0; ++i) usleep(1000);
-    return !now.empty() && rounds() != now && contents("/proc/" + pid() + "/status").find("TracerPid:\t0") != now.npos;
+    for (int i = 0; i < 60'000 && rounds() == now && !now.empty(); ++i) usleep(1000);
+    return rounds() != now && !rounds().empty() &&
+           contents("/proc/" + pid() + "/status").find("TracerPid:\t0") != now.npos;
   }
 
  private:
@@ -42,6 +43,7 @@ class Victim {
   // It sleeps in each round.
   std::string rounds() const {
     std::string text = contents("/proc/" + pid() + "/status");
+    if (text.find("\nState:\tZ") != text.npos) return "";
     size_t at = text.find("\nvoluntary_ctxt_switches:");
     return at == text.npos ? "" : text.substr(at, text.find('\n', at + 1) - at);
   }
@@ -133,6 +135,48 @@ TEST(Breakpoints, OfALibraryThatGoes) {
       "bu libquiet_plugin!run_plugin; g; bp libquiet_plugin!inner_work; g; bc 0; bp dlclose 3; g; bc *; g 20ms");
   EXPECT_EQ(ran.ending(), "exit 0") << ran.err;
   EXPECT_TRUE(victim.goes_on());
+}
+
+// "~2 bp" means that thread, and no other.
+TEST(Breakpoints, OfOneThread) {
+  Victim victim;
+  Ran ran = victim.shell("~0 bp place_small_order; bp /t 999999999 malloc; bl; g; bl");
+  EXPECT_EQ(ran.ending(), "exit 2");
+  EXPECT_THAT(ran.err, HasSubstr("there is no thread with the id 999999999"));
+  EXPECT_THAT(ran.out, AllOf(HasSubstr("  tid " + victim.pid() + "\n"), HasSubstr("Breakpoint 0 hit")));
+}
+
+// Nothing could take them out of it if culprit were killed.
+TEST(Breakpoints, AreRefusedToAProcessUnderSeccomp) {
+  Victim victim({"cell"});
+  ASSERT_TRUE(victim.goes_on());
+  Ran ran = victim.shell("bp place_small_order; bl; t 3; r; g 5ms");
+  EXPECT_EQ(ran.ending(), "exit 2");
+  EXPECT_THAT(ran.err, HasSubstr("has a seccomp filter"));
+  EXPECT_EQ(std::ranges::count(ran.err, '\n'), 1) << ran.err;
+  EXPECT_THAT(ran.out, AllOf(HasSubstr("there are no breakpoints"), HasSubstr("rip=")));
+  EXPECT_TRUE(victim.goes_on());
+}
+
+// Whoever is killed: what the program meets next is its own code.
+TEST(Breakpoints, SurviveTheDeathOfConsoleAndEngine) {
+  Victim victim;
+  Ran before = victim.shell("u place_small_order L2");
+  {
+    Person person(victim);
+    person.terminal.type("bp place_small_order \".echo met; gc\"\n");
+    person.terminal.sees(":000> ");
+    person.terminal.type("g\n");
+    person.terminal.sees("\nmet");
+    std::vector<pid_t> engines = children_of(person.terminal.pid());
+    ASSERT_FALSE(engines.empty());
+    kill(person.terminal.pid(), SIGKILL);
+    for (pid_t engine : engines) kill(engine, SIGKILL);
+    EXPECT_EQ(WTERMSIG(person.terminal.wait()), SIGKILL);
+  }
+  ASSERT_TRUE(victim.goes_on());
+  ASSERT_TRUE(victim.goes_on()) << "it has met the place again";
+  EXPECT_EQ(victim.shell("u place_small_order L2").out, before.out);
 }
 
 TEST(BreakpointsAtATerminal, CtrlCBreaksIn) {
