@@ -41,6 +41,14 @@ void all_locks(Console& console, const ConsoleLine& line) {
   ask(console, {"--all"});
 }
 
+// What WinDbg's !cs has, and nothing here can know.
+std::string_view why(std::string_view option) {
+  if (option == "-s") return ": where a lock was initialised is recorded nowhere";
+  if (option == "-d") return ": locks have no debug information of their own; give the lock's address";
+  if (option == "-t") return ": no tree of locks is kept; locks shows who waits for whom";
+  return "";
+}
+
 // !cs [-l] [-o] [ADDRESS]: locked ones; their owners' stacks; one.
 void critical_sections(Console& console, const ConsoleLine& line) {
   std::vector<std::string> options{"--all"};
@@ -48,7 +56,8 @@ void critical_sections(Console& console, const ConsoleLine& line) {
   while (rest.starts_with('-')) {
     std::string_view option = rest.substr(0, rest.find(' '));
     if (option != "-l" && option != "-o")
-      return console.complain({ErrorKind::usage, fmt::format("!cs has no option {}", printable(option))});
+      return console.complain(
+          {ErrorKind::usage, fmt::format("!cs has no option {}{}", printable(option), why(option))});
     if (option == "-l") std::erase(options, "--all");
     rest.remove_prefix(option.size());
     rest.remove_prefix(std::min(rest.find_first_not_of(' '), rest.size()));

@@ -64,14 +64,14 @@ std::string arguments_text(const TakenStack& stack, const ReportFrame& inner) {
   const TargetThread& thread = stack.thread;
   const Registers& r = thread.registers;
   auto six = [](std::string_view what, const std::array<uint64_t, 6>& values) {
-    return fmt::format("   {}: {:#x} {:#x} {:#x} {:#x} {:#x} {:#x}\n", what, values[0], values[1], values[2], values[3],
-                       values[4], values[5]);
+    return fmt::format("   {}: {:#x} {:#x} {:#x}\n      {:#x} {:#x} {:#x}\n", what, values[0], values[1], values[2],
+                       values[3], values[4], values[5]);
   };
   if (thread.blocked_in)
     return six(fmt::format("in system call {}", thread.blocked_in->number), thread.blocked_in->arguments);
   bool has_begun = inner.found_by == FoundBy::registers && !inner.function.empty() && inner.function_offset == 0;
   if (!has_begun || thread.known != RegistersKnown::all) return "";
-  return six("arguments, as far as it takes so many", {r.rdi, r.rsi, r.rdx, r.rcx, r.r8, r.r9});
+  return six("arguments, up to six", {r.rdi, r.rsi, r.rdx, r.rcx, r.r8, r.r9});
 }
 
 }  // namespace
