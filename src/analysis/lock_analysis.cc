@@ -81,7 +81,8 @@ LockWords name_unknown_waits(LockObserver& observer, const LockScene& scene, con
 }
 
 // A function's initialisation, or an init routine, is run by a thread that has the function, or pthread_once, on its
-// stack outside of the wait: the guard itself names nobody. Several may have; then any of them may be the one.
+// stack outside of the wait: the guard itself names nobody. Several may have; then any of them may be the one. So may
+// who is inside a function of libc that takes a lock of libc's own.
 void find_initialisers(LockObserver& observer, const LockScene& scene, const LockHelpers& helpers) {
   if (!helpers.stacks) return;
   std::vector<uint32_t> tids;
@@ -90,7 +91,7 @@ void find_initialisers(LockObserver& observer, const LockScene& scene, const Loc
     tids.push_back(scene.threads[thread].thread.tid);
     const auto& wait = scene.threads[thread].wait;
     const LockKind kind = wait ? scene.waits[*wait].typed.lock.kind : LockKind::futex;
-    if (kind == LockKind::static_guard || kind == LockKind::once) waits.push_back(*wait);
+    if (kind == LockKind::static_guard || kind == LockKind::once || kind == LockKind::internal) waits.push_back(*wait);
   }
   if (waits.empty()) return;
   const std::vector<ReportStack> stacks = helpers.stacks(tids);
@@ -99,6 +100,8 @@ void find_initialisers(LockObserver& observer, const LockScene& scene, const Loc
     const SeenWait& wait = scene.waits[at];
     const ReportStack& stack = stacks[wait.thread];
     auto named = wait_named_by(stack);
+    const bool is_internal = wait.typed.lock.kind == LockKind::internal;
+    if (is_internal && (!named || named->what.empty())) continue;
     // Of a guard the caller of __cxa_guard_acquire, of pthread_once itself.
     const size_t frame = named ? named->frame + (wait.typed.lock.kind == LockKind::static_guard ? 1 : 0) : SIZE_MAX;
     if (frame >= stack.frames.size()) continue;
@@ -106,8 +109,11 @@ void find_initialisers(LockObserver& observer, const LockScene& scene, const Loc
     for (size_t thread = 0; thread < stacks.size(); thread++) {
       const SeenWait* same = scene.wait_of(tids[thread]);
       const bool waits_too = same != nullptr && same->lock_key == wait.lock_key;
-      if (has_function(stacks[thread], stack.frames[frame].function, waits_too ? frame + 1 : 0))
-        initialisers.push_back(tids[thread]);
+      const bool has_it =
+          is_internal
+              ? may_hold_internal(stacks[thread], named->what, waits_too ? caller_of_internal(stack, *named) : 0)
+              : has_function(stacks[thread], stack.frames[frame].function, waits_too ? frame + 1 : 0);
+      if (has_it) initialisers.push_back(tids[thread]);
     }
     const bool all_complete =
         std::ranges::none_of(stacks, [](const ReportStack& other) { return other.truncated || other.frames.empty(); });

@@ -201,7 +201,9 @@ void LockObserver::find_owner(const LockScene& scene, const Place& place, SeenWa
   if (auto known = initialisers_.find(wait.call.arguments[0]); known != initialisers_.end() && place.pid == 0) {
     wait.releasers = known->second.tids;
     wait.are_all_known = known->second.are_all_known && !wait.releasers.empty();
-    if (wait.releasers.size() == 1) {
+    if (lock.kind == LockKind::internal) {
+      wait.owner_state = OwnerState::not_recorded;
+    } else if (wait.releasers.size() == 1) {
       wait.owner = lock.owner = wait.releasers.front();
       wait.owner_state = OwnerState::here;
     }

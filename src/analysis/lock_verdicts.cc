@@ -103,6 +103,11 @@ class Judge {
         verdict.seconds_left = wait.seconds_left;
     }
     if (verdict.kind == LockVerdictKind::will_time_out) return verdict;
+    if (std::ranges::any_of(cycle, [&](size_t thread) { return is_concluded(thread); })) {
+      verdict.kind = LockVerdictKind::possible_cycle;
+      verdict.why_possible = "a lock of libc names no owner, and who holds it is concluded from the stacks";
+      return verdict;
+    }
     verdict.kind = cycle.size() == 1 ? LockVerdictKind::self_deadlock : LockVerdictKind::deadlock;
     if (std::ranges::all_of(cycle, [&](size_t thread) { return might_be_idle(thread); })) {
       verdict.kind = LockVerdictKind::possible_cycle;
@@ -110,6 +115,8 @@ class Judge {
     }
     return verdict;
   }
+
+  bool is_concluded(size_t thread) const { return still_wait(thread)->typed.lock.kind == LockKind::internal; }
 
   bool might_be_idle(size_t thread) const {
     const TypedWait& typed = still_wait(thread)->typed;

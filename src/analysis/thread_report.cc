@@ -150,17 +150,28 @@ void fold(ThreadReport& report, const std::vector<TargetThread>& threads, const 
   sort_groups(report.groups);
 }
 
+// Whoever is not asked for is not stopped.
+Result<std::vector<TargetThread>> threads_asked_for(Target& target, const std::string& wanted, size_t& all) {
+  auto threads = target.threads(wanted.empty() ? ThreadWish::stacks : ThreadWish::names_and_waits);
+  all = threads ? threads->size() : 0;
+  if (!threads || wanted.empty()) return threads;
+  std::vector<uint32_t> tids;
+  for (const TargetThread& thread : *threads)
+    if (is_asked_for(thread, wanted)) tids.push_back(thread.tid);
+  return target.some_threads(ThreadWish::stacks, tids);
+}
+
 }  // namespace
 
 Result<ThreadReport> report_threads(Target& target, const SymbolLookup& lookup, const ThreadQuestion& question) {
-  auto threads = target.threads(ThreadWish::stacks);
+  size_t all_threads = 0;
+  auto threads = threads_asked_for(target, question.thread, all_threads);
   if (!threads) return tl::unexpected<Error>(threads.error());
   const TargetInfo& info = target.info();
   ThreadReport report{.kind = info.kind, .target = info.name, .executable = info.executable, .command = info.command};
   report.pid = info.pid;
   report.death = death_words(info);
-  report.all_threads = threads->size();
-  std::erase_if(*threads, [&](const TargetThread& thread) { return !is_asked_for(thread, question.thread); });
+  report.all_threads = all_threads;
   TargetStacks stacks(target, question.names ? lookup : SymbolLookup());
   UniqueStacks unique(stacks.walk_all(*threads));
   fold(report, *threads, unique, stacks.report(unique.stacks), question, names_of_handles(target));

@@ -68,6 +68,9 @@ constexpr InternalLock internal_locks[] = {
     {"malloc", "malloc's arena"},
     {"libc_malloc", "malloc's arena"},
     {"int_malloc", "malloc's arena"},
+    {"sysmalloc", "malloc's arena"},
+    {"tcache_init", "malloc's arena"},
+    {"int_free_merge_chunk", "malloc's arena"},
     {"int_free", "malloc's arena"},
     {"free", "malloc's arena"},
     {"cfree", "malloc's arena"},
@@ -76,7 +79,7 @@ constexpr InternalLock internal_locks[] = {
     {"libc_calloc", "malloc's arena"},
     {"realloc", "malloc's arena"},
     {"libc_realloc", "malloc's arena"},
-    {"arena_get2", "malloc's list of arenas"},
+    {"arena_get2", "malloc's arena"},  // waits for one, or for their list
     {"mallinfo", "malloc's arena"},
     {"mallinfo2", "malloc's arena"},
     {"malloc_trim", "malloc's arena"},
@@ -113,7 +116,25 @@ std::string plain_name(std::string_view function) {
 
 constexpr size_t frames_looked_at = 10;
 
+bool takes_internal(const ReportFrame& frame, std::string_view what) {
+  const std::string name = plain_name(frame.function);
+  return std::ranges::any_of(internal_locks,
+                             [&](const InternalLock& lock) { return lock.what == what && lock.name == name; });
+}
+
 }  // namespace
+
+bool may_hold_internal(const ReportStack& stack, std::string_view what, size_t from) {
+  for (size_t at = from; at < stack.frames.size(); at++)
+    if (takes_internal(stack.frames[at], what)) return true;
+  return false;
+}
+
+size_t caller_of_internal(const ReportStack& stack, const NamedWait& wait) {
+  size_t at = wait.frame;
+  while (at < stack.frames.size() && takes_internal(stack.frames[at], wait.what)) at++;
+  return at;
+}
 
 std::optional<NamedWait> wait_named_by(const ReportStack& stack) {
   std::optional<NamedWait> internal;

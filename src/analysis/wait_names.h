@@ -15,4 +15,9 @@ struct NamedWait {
 };
 std::optional<NamedWait> wait_named_by(const ReportStack& stack);
 
+// Whether, beyond so many inner frames, a function stands on the stack that takes this lock of libc's own.
+bool may_hold_internal(const ReportStack& stack, std::string_view what, size_t from);
+// The first frame beyond a wait for it that is no more a part of the call that waits.
+size_t caller_of_internal(const ReportStack& stack, const NamedWait& wait);
+
 }  // namespace culprit

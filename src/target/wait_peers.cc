@@ -38,6 +38,21 @@ std::string name_of_process(uint32_t pid) {
   return fmt::format("{} (pid {})", status ? status->name : "?", pid);
 }
 
+// Who has the file open in such a way that it is locked, which the handle's information tells.
+void find_open_lock_holders(uint32_t pid, const std::string& link, const struct stat& file, PeerWait& wait) {
+  const HolderSearch search = find_holders({{link, {file.st_ino, file.st_dev}}}, pid, most_links);
+  wait.are_all_known = search.processes_not_readable == 0 && search.processes_left_out == 0;
+  const HolderSearch::Found* found = search.find(link);
+  if (found == nullptr) return;
+  wait.are_all_known &= found->in_all == found->holders.size();
+  for (const HandleHolder& holder : found->holders) {
+    auto text = read_whole_file(fmt::format("/proc/{}/fdinfo/{}", holder.pid, holder.value));
+    const FdInfo info = text ? parse_fdinfo(*text) : FdInfo{};
+    const bool has_lock = std::ranges::any_of(info.locks, [](const FileLock& lock) { return lock.pid <= 0; });
+    if (has_lock && std::ranges::count(wait.processes, holder.pid) == 0) wait.processes.push_back(holder.pid);
+  }
+}
+
 std::optional<PeerWait> file_lock_wait(uint32_t pid, uint64_t fd) {
   struct stat file {};
   if (stat(fd_path(pid, fd).c_str(), &file) != 0) return {};
@@ -46,18 +61,20 @@ std::optional<PeerWait> file_lock_wait(uint32_t pid, uint64_t fd) {
   wait.name = link_of(fd_path(pid, fd));
   wait.key = fmt::format("file lock {}:{}", file.st_dev, file.st_ino);
   wait.are_all_known = true;
+  bool has_unnamed = false;
   auto table = read_whole_file("/proc/locks");
   for (const FileLock& lock : table ? parse_locks(*table) : std::vector<FileLock>{}) {
     if (lock.is_waiting || lock.inode != file.st_ino || lock.device_major != major(file.st_dev) ||
         lock.device_minor != minor(file.st_dev))
       continue;
-    // An open file's lock may be released by whoever has it open, and of one in another pid namespace nothing is told.
+    // Of a lock of an open file, and of one in another pid namespace, no process is told.
     if (lock.pid <= 0) {
-      wait.are_all_known = false;
+      has_unnamed = true;
     } else {
       wait.processes.push_back(static_cast<uint32_t>(lock.pid));
     }
   }
+  if (has_unnamed) find_open_lock_holders(pid, wait.name, file, wait);
   // Several readers have to go, not any of them: which of them keeps it waiting is not for the graph to say.
   if (wait.processes.size() != 1) wait.are_all_known = false;
   return wait;

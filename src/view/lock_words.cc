@@ -121,6 +121,11 @@ std::string lock_words(const LockInfo& info) {
                        name.empty() ? fmt::format("{:#x}", lock.address) : shown(name, name_columns));
   }
   if (info.is_refused) return "a mutex that inherits priority (the kernel refused it: it would be a deadlock)";
+  // Of its several ones which, the offset tells.
+  if (info.name.starts_with("_rtld_global"))
+    return fmt::format("the loader's lock ({})", shown(info.name, name_columns));
+  if (lock.kind == LockKind::internal && !info.name.empty())
+    return fmt::format("the lock of {}", shown(info.name, name_columns));
   if (!info.name.empty()) return fmt::format("{}{} {}", type, name_of(lock.kind), shown(info.name, name_columns));
   return fmt::format("{}{} at {:#x}", type, name_of(lock.kind), lock.address);
 }

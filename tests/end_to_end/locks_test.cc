@@ -258,13 +258,33 @@ TEST_P(BetweenProcesses, TheVerdictIsTold) {
       EXPECT_EQ(step.at("thread").at("pid"), child);
     }
 }
-INSTANTIATE_TEST_SUITE_P(Locks, BetweenProcesses,
-                         ::testing::Values(Between{"mutexes", false, "deadlock"}, Between{"robust", false, "deadlock"},
-                                           Between{"file_locks", false, "deadlock"},
-                                           Between{"full_pipe", false, "deadlock"},
-                                           Between{"quiet_sockets", false, "possible_cycle"},
-                                           Between{"forked_lock", true, "owner_gone"}),
-                         [](const auto& info) { return std::string(info.param.mode); });
+INSTANTIATE_TEST_SUITE_P(
+    Locks, BetweenProcesses,
+    ::testing::Values(Between{"mutexes", false, "deadlock"}, Between{"robust", false, "deadlock"},
+                      Between{"file_locks", false, "deadlock"}, Between{"record_locks", false, "deadlock"},
+                      Between{"open_file_locks", false, "deadlock"}, Between{"full_pipe", false, "deadlock"},
+                      Between{"quiet_sockets", false, "possible_cycle"}, Between{"forked_lock", true, "owner_gone"}),
+    [](const auto& info) { return std::string(info.param.mode); });
+
+TEST(Locks, NameTheLoadersLock) {
+  Stuck stuck("loader");
+  Json answer = ask({stuck.pid()});
+  ASSERT_EQ(first_verdict(answer), "deadlock") << answer.dump(1);
+  const Json& verdict = answer.at("verdicts").at(0);
+  EXPECT_THAT(threads_of(verdict), UnorderedElementsAre("loading", "other"));
+  EXPECT_THAT(told(verdict), HasSubstr("loading holds the loader's lock"));
+}
+
+// Locks of malloc name no owner: it is concluded from the stacks, and told so.
+TEST(Locks, ConcludeWhoKeepsMallocsArenaLocked) {
+  Stuck stuck("arena");
+  Json answer = ask({stuck.pid()});
+  ASSERT_EQ(first_verdict(answer), "possible_cycle") << answer.dump(1);
+  const Json& verdict = answer.at("verdicts").at(0);
+  EXPECT_THAT(verdict.at("why_possible").get<std::string>(), HasSubstr("concluded from the stacks"));
+  EXPECT_THAT(told(verdict), HasSubstr("interrupted holds the lock of malloc's arena"));
+  EXPECT_EQ(verdict.at("steps").size(), 2u);
+}
 
 // In a pid namespace of its own, as in a container: its locks name owners by numbers that are other threads' outside.
 class InAPidNamespace : public ::testing::TestWithParam<Between> {};

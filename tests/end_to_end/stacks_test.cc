@@ -150,6 +150,7 @@ TEST_F(ThreadsInPlaces, AreFoundByAFunctionOnTheirStack) {
 TEST_F(ThreadsInPlaces, AreChosenByNumberAndByName) {
   Json one = stacks_of(pid(), {"--thread", "sleep*"});
   ASSERT_EQ(one.at("threads").size(), 1u);
+  EXPECT_EQ(one.at("longest_stop"), 0);  // "runner" runs, but nobody has asked for it
   uint32_t tid = one.at("threads")[0].at("tid");
   EXPECT_EQ(stacks_of(pid(), {"--thread", std::to_string(tid)}).at("threads")[0].at("name"), "sleeper");
   EXPECT_GE(one.at("groups")[0].at("stack").size(), 200u);

@@ -50,7 +50,7 @@ inline bool all_others_stand(const std::string& pid) {
 inline void make_file(const char* path) { close(open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600)); }
 
 // Makes the file that the test waits for when everybody has stood for a while.
-inline void announce_when_stuck(const char* ready_file) {
-  for (int stood = 0; stood < 20; usleep(1000)) stood = all_others_stand("self") ? stood + 1 : 0;
+inline void announce_when_stuck(const char* ready_file, const std::string& pid = "self") {
+  for (int stood = 0; stood < 20; usleep(1000)) stood = all_others_stand(pid) ? stood + 1 : 0;
   make_file(ready_file);
 }

@@ -80,6 +80,26 @@ void file_locks(const char* ready_file) {
   take(1);
 }
 
+// The parent waits for the end of a child that waits for a lock which the parent holds: of the process, or of the file
+// as it is open.
+void locked_out(int command, const char* ready_file) {
+  static std::string path = std::string(ready_file) + ".locked";
+  auto take = [=] {
+    struct flock whole {};
+    whole.l_type = F_WRLCK;
+    if (fcntl(open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600), command, &whole) != 0) _exit(4);
+  };
+  make_shared(PTHREAD_MUTEX_STALLED);
+  pid_t pid = child([&] {
+    spin_until(shared->steps, 1);
+    take();
+  });
+  take();
+  shared->steps++;
+  announce_from_thread(ready_file, pid);
+  waitpid(pid, nullptr, 0);
+}
+
 // The parent waits for the end of a child that writes more into a pipe than anybody reads.
 void full_pipe(const char* ready_file) {
   int ends[2];
@@ -135,6 +155,8 @@ int main(int argc, char** argv) {
   if (mode == "mutexes") cross(PTHREAD_MUTEX_STALLED, argv[2]);
   if (mode == "robust") cross(PTHREAD_MUTEX_ROBUST, argv[2]);
   if (mode == "file_locks") file_locks(argv[2]);
+  if (mode == "record_locks") locked_out(F_SETLKW, argv[2]);
+  if (mode == "open_file_locks") locked_out(F_OFD_SETLKW, argv[2]);
   if (mode == "full_pipe") full_pipe(argv[2]);
   if (mode == "quiet_sockets") quiet_sockets(argv[2]);
   if (mode == "forked_lock") forked_lock(argv[2]);

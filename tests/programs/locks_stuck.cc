@@ -1,5 +1,10 @@
 // Gets stuck in one way and stays so: locks_stuck MODE READY_FILE. The modes are the rows at the end.
+#include <dlfcn.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <malloc.h>
 #include <semaphore.h>
+#include <sys/syscall.h>
 
 #include <condition_variable>
 #include <future>
@@ -325,9 +330,69 @@ void crowd() {
   mutexes();
 }
 
+// The library's initialisation waits for a mutex whose holder loads another library.
+extern "C" void in_constructor() {
+  steps++;
+  g_mutex1.lock();
+}
+void loader() {
+  std::thread([] {
+    name_thread("other");
+    g_mutex1.lock();
+    steps++;
+    spin_until(steps, 2);
+    (void)dlopen("libm.so.6", RTLD_NOW);
+  }).detach();
+  spin_until(steps, 1);
+  std::thread([] {
+    name_thread("loading");
+    std::string path(4096, '\0');
+    path.resize(static_cast<size_t>(readlink("/proc/self/exe", path.data(), path.size())));
+    (void)dlopen((path.substr(0, path.rfind('/')) + "/libstuck_plugin.so").c_str(), RTLD_NOW);
+  }).detach();
+}
+
+// Stops the calling thread in the middle of malloc, where it holds its arena's lock and wants more memory of the
+// kernel: the handler of SIGSYS runs there.
+void interrupt_in_malloc(void (*handler)(int)) {
+  signal(SIGSYS, handler);
+  sock_filter rules[] = {BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr)),
+                         BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_brk, 0, 1),
+                         BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_TRAP), BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW)};
+  const sock_fprog filter{std::size(rules), rules};
+  prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+  if (syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &filter) != 0) _exit(4);
+  for (;;) {
+    void* volatile kept = malloc(100'000);
+    (void)kept;
+  }
+}
+void only_one_arena() { mallopt(M_ARENA_MAX, 1); }
+
+// The handler waits for a mutex whose holder wants memory.
+void arena() {
+  only_one_arena();
+  std::thread([] {
+    name_thread("holder");
+    g_mutex1.lock();
+    steps++;
+    spin_until(steps, 2);
+    free(malloc(100'000));
+  }).detach();
+  spin_until(steps, 1);
+  std::thread([] {
+    name_thread("interrupted");
+    interrupt_in_malloc([](int) {
+      steps++;
+      g_mutex1.lock();
+    });
+  }).detach();
+}
+
 struct Mode {
   const char* name;
   void (*enter)();
+  bool has_no_memory = false;  // nobody in it gets any, so that another process has to announce it
 };
 constexpr Mode modes[] = {{"mutexes", mutexes},
                           {"recursive", recursive},
@@ -350,6 +415,8 @@ constexpr Mode modes[] = {{"mutexes", mutexes},
                           {"stream", stream},
                           {"static_guard", static_guard},
                           {"once", once},
+                          {"loader", loader},
+                          {"arena", arena, true},
                           {"healthy_waits", healthy_waits},
                           {"crowd", crowd}};
 
@@ -358,8 +425,13 @@ int main(int argc, char** argv) {
   prctl(PR_SET_PDEATHSIG, SIGKILL);
   for (const Mode& mode : modes) {
     if (strcmp(argv[1], mode.name) != 0) continue;
+    if (mode.has_no_memory && fork() == 0) {
+      prctl(PR_SET_PDEATHSIG, SIGKILL);
+      announce_when_stuck(argv[2], std::to_string(getppid()));
+      _exit(0);
+    }
     mode.enter();
-    announce_when_stuck(argv[2]);
+    if (!mode.has_no_memory) announce_when_stuck(argv[2]);
     for (;;) pause();
   }
   return 2;
