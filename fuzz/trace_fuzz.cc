@@ -7,6 +7,7 @@
 #include <string>
 #include <string_view>
 
+#include "analysis/allocation_totals.h"
 #include "analysis/handle_lifetimes.h"
 #include "trace/block.h"
 #include "trace/trace_reader.h"
@@ -18,7 +19,8 @@ using namespace culprit;
 // What a sink may rely on: ids are in the tables, times never go back, parents come to an end.
 class Checker : public EventSink {
  public:
-  Checker(const TraceTables& tables, HandleLifetimes& lifetimes) : tables_(tables), lifetimes_(lifetimes) {}
+  Checker(const TraceTables& tables, HandleLifetimes& lifetimes)
+      : tables_(tables), lifetimes_(lifetimes), memory_(tables, AllocationKey::stack, {}) {}
   void on_handle(const HandleEvent& event) override {
     check(event.time, event.process);
     tables_.text(event.call);
@@ -32,6 +34,7 @@ class Checker : public EventSink {
     check(event.time, event.parent);
     tables_.stacks.frames(event.stack);
     lifetimes_.on_process(event);
+    memory_.on_process(event);
   }
   void on_thread(const ThreadEvent& event) override {
     check(event.time, event.process);
@@ -44,6 +47,12 @@ class Checker : public EventSink {
       tables_.text(entry.name);
     }
     lifetimes_.on_snapshot(snapshot);
+  }
+  void on_allocation(const AllocationEvent& event) override {
+    check(event.time, event.process);
+    tables_.stacks.frames(event.stack);
+    name_of(event.function);
+    memory_.on_allocation(event);
   }
   void on_mark(const Mark& mark) override { check(mark.time, ProcessId::none); }
   void on_loss(const Loss& loss) override { tables_.process(loss.process); }
@@ -60,6 +69,8 @@ class Checker : public EventSink {
     lifetimes_.on_carried(table);
   }
 
+  void end() { memory_.finish(); }
+
  private:
   void check(Time time, ProcessId process) {
     if (any_ && time < last_) std::abort();
@@ -70,6 +81,7 @@ class Checker : public EventSink {
   }
   const TraceTables& tables_;
   HandleLifetimes& lifetimes_;
+  AllocationTotals memory_;
   Time last_ = 0;
   bool any_ = false;
 };
@@ -98,6 +110,7 @@ std::string as_recording(std::string_view input, bool circular) {
     Time as_of = circular ? how >> 4 : INT64_MAX;
     recording += seal_block({.kind = static_cast<uint16_t>(how % 4 == 0               ? 2
                                                            : how % 4 == 1 && circular ? 3
+                                                           : how % 4 == 2             ? 4
                                                                                       : 1),
                              .version = 1,
                              .sequence = circular ? (how >> 2) % 8u : i,
@@ -127,5 +140,6 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   Checker third((*trace)->tables(), others);
   if (!(*trace)->replay(third)) return 0;
   others.finish((*trace)->info().ended);
+  first.end();
   return 0;
 }

@@ -9,19 +9,47 @@ namespace culprit::agent {
 namespace {
 
 constexpr uint32_t initial_capacity = 1024;
+// The collector remembers the newest million nodes of a thread.
+constexpr uint32_t largest_capacity = 1u << 21;
+
+constexpr uint64_t bytes_per_place = sizeof(Node) + sizeof(LastChild);
 
 uint64_t mix(uint64_t address, uint32_t parent) {
   uint64_t hash = (address ^ (uint64_t{parent} << 40) ^ parent) * 0x9e3779b97f4a7c15ull;
   return hash ^ (hash >> 29);
 }
 
-// Takes a piece of the slot's memory. It may hold what an earlier user of the slot left: cleared here.
-void* take(CallTree& tree, size_t size) {
-  if (size > static_cast<size_t>(tree.area_end - tree.area)) return nullptr;
-  void* piece = tree.area;
-  tree.area += size;
-  memset(piece, 0, size);
-  return piece;
+// Tables of that capacity: a piece of the slot's memory, which may hold what an earlier user of the slot left and is
+// cleared here, or mapped memory. 0: there is none.
+uint64_t take_tables(CallTree& tree, uint32_t capacity, bool& is_mapped) {
+  uint64_t size = capacity * bytes_per_place;
+  is_mapped = size > static_cast<uint64_t>(tree.area_end - tree.area);
+  if (!is_mapped) {
+    uint64_t piece = address_of(tree.area);
+    tree.area += size;
+    memset(reinterpret_cast<void*>(piece), 0, size);
+    return piece;
+  }
+  // Nothing may be left in a process that is let go of again.
+  if (process.restricted || (process.record->flags & CULPRIT_PROCESS_ATTACHED) != 0) return 0;
+  constexpr uint64_t read_write = 3, private_anonymous_no_reserve = 0x4022, do_not_fork = 10, do_not_dump = 16;
+  int64_t mapped = raw_syscall(__NR_mmap, 0, size, read_write, private_anonymous_no_reserve, ~uint64_t{0}, 0);
+  if (mapped < 0) return 0;
+  auto address = static_cast<uint64_t>(mapped);
+  raw_syscall(__NR_madvise, address, size, do_not_fork);
+  raw_syscall(__NR_madvise, address, size, do_not_dump);
+  return address;
+}
+
+void use_tables(CallTree& tree, uint64_t tables, uint32_t capacity) {
+  tree.nodes = reinterpret_cast<Node*>(tables);
+  tree.last_children = reinterpret_cast<LastChild*>(tree.nodes + capacity);
+  tree.capacity = capacity;
+}
+
+void unmap_tables(CallTree& tree, uint32_t capacity) {
+  if (tree.mapped != 0 && !process.restricted) raw_syscall(__NR_munmap, tree.mapped, capacity * bytes_per_place);
+  tree.mapped = 0;
 }
 
 void insert(CallTree& tree, const Node& node) {
@@ -35,18 +63,19 @@ void insert(CallTree& tree, const Node& node) {
 
 // Doubles the tables in a fresh piece of memory. False: the bound is reached.
 bool grow(CallTree& tree) {
-  uint32_t capacity = tree.capacity * 2;
-  auto* nodes = static_cast<Node*>(take(tree, capacity * sizeof(Node)));
-  auto* last_children = static_cast<LastChild*>(take(tree, capacity * sizeof(LastChild)));
-  if (nodes == nullptr || last_children == nullptr) return false;
-  Node* old_nodes = tree.nodes;
+  if (tree.capacity == largest_capacity) return false;
+  bool is_mapped = false;
+  uint64_t tables = take_tables(tree, tree.capacity * 2, is_mapped);
+  if (tables == 0) return false;
+  const Node* old_nodes = tree.nodes;
+  const LastChild* old_children = tree.last_children;
   uint32_t old_capacity = tree.capacity;
-  memcpy(last_children, tree.last_children, old_capacity * sizeof(LastChild));
-  tree.nodes = nodes;
-  tree.last_children = last_children;
-  tree.capacity = capacity;
+  use_tables(tree, tables, old_capacity * 2);
+  memcpy(tree.last_children, old_children, old_capacity * sizeof(LastChild));
   for (uint32_t i = 0; i < old_capacity; ++i)
     if (old_nodes[i].id != 0) insert(tree, old_nodes[i]);
+  unmap_tables(tree, old_capacity);
+  if (is_mapped) tree.mapped = tables;
   return true;
 }
 
@@ -107,12 +136,14 @@ CallTree* open_call_tree(culprit_slot* slot) {
   tree->area_end = slot->tree + CULPRIT_TREE_SIZE;
   tree->next_id = tree->first_id = first_node;
   tree->next_string = 1;
-  tree->capacity = initial_capacity;
-  tree->nodes = static_cast<Node*>(take(*tree, initial_capacity * sizeof(Node)));
-  tree->last_children = static_cast<LastChild*>(take(*tree, initial_capacity * sizeof(LastChild)));
+  tree->mapped = 0;
+  bool is_mapped = false;
+  use_tables(*tree, take_tables(*tree, initial_capacity, is_mapped), initial_capacity);
   tree->generation = __atomic_load_n(&process.record->table_generation, __ATOMIC_RELAXED);
   return tree;
 }
+
+void close_call_tree(CallTree& tree) { unmap_tables(tree, tree.capacity); }
 
 uint32_t child_node(CallTree& tree, uint32_t parent, uint64_t address) {
   uint32_t index = last_child_index(tree, parent);

@@ -1,6 +1,7 @@
 // The thread's call tree: every distinct stack is one node (return address + parent), known to the collector by number.
 // Also the previous capture of the thread, from which the next one is worked out, and the names already sent.
-// All of it lies in culprit_slot.tree: no allocation, and nothing to map in a sandboxed process.
+// All of it lies in culprit_slot.tree, but for the tables of a large tree: those are mapped, where that may be done (not in a
+// sandboxed process).
 #pragma once
 
 #include "wire/agent_session.h"
@@ -78,6 +79,7 @@ struct CallTree {
   uint32_t first_id;  // ids below belong to a tree that was given up
   uint32_t node_count;
   uint32_t capacity;  // of `nodes` (power of two) and of `last_children`
+  uint64_t mapped;    // where these lie if they do not lie in the slot; else 0
   uint32_t next_string;
   uint32_t deferred_used;
   Node* nodes;
@@ -96,6 +98,9 @@ CallTree* open_call_tree(culprit_slot* slot);
 // The node for `address` (with bits) called from `parent`; tells the collector when it is new. The addresses of one
 // walk are added outermost first.
 uint32_t child_node(CallTree& tree, uint32_t parent, uint64_t address);
+
+// Gives back what is mapped. The tree cannot be used any more.
+void close_call_tree(CallTree& tree);
 
 // Forgets everything that depends on the mappings as they were.
 void reset_call_tree(CallTree& tree, uint32_t generation);

@@ -126,7 +126,7 @@ namespace {
 
 // By its name: the session may be out of reach.
 bool names_agent(const char* path, size_t length) {
-  constexpr const char* names[] = {"/libculprit_agent.so", "/libculprit_agent_wrappers.so"};
+  constexpr const char* names[] = {"/libculprit_agent.so", "/libculprit_agent_wrappers.so", "/libculprit_agent_heap.so"};
   for (const char* name : names) {
     size_t name_length = length_of(name, 64);
     if (length >= name_length && starts_with(path + length - name_length, name)) return true;

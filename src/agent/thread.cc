@@ -62,6 +62,7 @@ bool ensure_slot() {
 void close_slot() {
   culprit_slot* slot = thread.slot;
   if (slot == nullptr) return;
+  close_call_tree(*thread.tree);
   thread.slot = nullptr;
   thread.no_slot = true;
   __atomic_store_n(&slot->state, CULPRIT_SLOT_CLOSED, __ATOMIC_RELEASE);

@@ -9,15 +9,15 @@
 #include <cstdlib>
 
 #include "base/syscall.h"
-#include "target/elf_copy.h"
 #include "format/procfs.h"
+#include "target/elf_copy.h"
 #include "wire/agent_session.h"
 
 namespace culprit {
 namespace {
 
 constexpr std::string_view library_name = "/libculprit_agent.so", wrappers_name = "/libculprit_agent_wrappers.so",
-                           session_name = "/memfd:culprit-session";
+                           heap_name = "/libculprit_agent_heap.so", session_name = "/memfd:culprit-session";
 
 uint64_t device_of(const MapsEntry& entry) { return makedev(entry.device_major, entry.device_minor); }
 
@@ -66,7 +66,7 @@ Result<AgentPresence> find_agent(uint32_t pid, const AgentFile& file) {
   AgentPresence found;
   for (const MapsEntry& entry : parse_maps(*text)) {
     if (entry.path.ends_with(library_name)) note_library(entry, file, found);
-    if (entry.path.ends_with(wrappers_name)) found.has_wrappers = true;
+    if (entry.path.ends_with(wrappers_name) || entry.path.ends_with(heap_name)) found.has_wrappers = true;
     if (!entry.path.starts_with(session_name)) continue;
     found.session.push_back({entry.start, entry.end});
     found.session_inode = entry.inode;

@@ -25,7 +25,7 @@ struct AgentPresence {
   uint64_t bias = 0;            // absolute minus link-time address; known if is_this_file
   bool is_this_file = false;    // and not another version, or one that was replaced since
   bool began_with_it = false;   // the program was started with it, so its loader never unloads it
-  bool has_wrappers = false;    // the other library, which cannot be taken out
+  bool has_wrappers = false;    // one of the other libraries, which cannot be taken out
 
   // A session's memory. There may be holes, with other things in them.
   struct Piece {

@@ -16,6 +16,10 @@ class CountingSink final : public EventSink {
     events_++;
     next_.on_handle(event);
   }
+  void on_allocation(const AllocationEvent& event) override {
+    events_++;
+    next_.on_allocation(event);
+  }
   void on_process(const ProcessEvent& event) override {
     events_++;
     next_.on_process(event);

@@ -125,6 +125,7 @@ TraceInfo describe_run(const RunRequest& request) {
   clock_gettime(CLOCK_REALTIME, &wall);
   info.recorded_by = fmt::format("culprit 0.1.0, {}", name_of(chosen_via(request)));
   info.command = joined(request.command);
+  info.allocations = request.memory ? 1 : 0;
   info.machine = fmt::format("{}, {} {} {}", machine.nodename, machine.sysname, machine.release, machine.machine);
   info.started = monotonic_now();
   info.wall_clock_ns = wall.tv_sec * 1'000'000'000 + wall.tv_nsec;

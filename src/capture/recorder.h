@@ -15,8 +15,9 @@ namespace culprit {
 
 struct RunRequest {
   std::vector<std::string> command;  // program (looked up in PATH) and its arguments; not empty
-  std::string agent_library;         // absolute path of libculprit_agent.so
+  std::string agent_library;         // absolute path of libculprit_agent.so (see `memory`)
   std::string wrappers_library;      // of libculprit_agent_wrappers.so; empty: never wrap
+  bool memory = false;               // agent_library is libculprit_agent_heap.so: allocations are recorded, too
   bool wrap = false;                 // use the wrappers even where libc can be patched
   Via via = Via::best;               // the agent, or ptrace for programs that the agent cannot follow
 };

@@ -123,6 +123,30 @@ void SlotDecoder::add_handle_event(const culprit_record& record, HandleAction ac
   shared_.events.on_handle(event);
 }
 
+// Whoever runs on this memory (a vfork child, too), the blocks are the thread's own process's.
+void SlotDecoder::add_allocation_event(const culprit_record& record, AllocationAction action) {
+  if (record.call == 0 || record.call >= CULPRIT_ALLOCATOR_FUNCTIONS) {
+    bad_records_++;
+    return;
+  }
+  AllocationEvent event;
+  event.time = shared_.clock.time_of(record.tsc);
+  event.address = record.extra;
+  event.process = owner_.id;
+  event.tid = tid_;
+  event.function = static_cast<AllocatorFunction>(record.call - 1);
+  event.action = action;
+  if (action == AllocationAction::allocate) {
+    event.size = uint64_t{record.argument} << 32 | static_cast<uint32_t>(record.value);
+    const Stack stack = stack_of(record.node);
+    event.stack = stack.id;
+    if (stack.id == StackId::none) shared_.losses.add(LossKind::stack_missing, 1, owner_.id);
+    if (stack.truncated) shared_.losses.add(LossKind::stack_truncated, 1, owner_.id);
+  }
+  owner_.last_event = std::max(owner_.last_event, event.time);
+  shared_.events.on_allocation(event);
+}
+
 void SlotDecoder::note_exec(const culprit_record& record) {
   acting_->exec_at = std::max<Time>(shared_.clock.time_of(record.tsc), 1);
   acting_->exec_path = shared_.tables.text(string_of(record.argument));
@@ -171,6 +195,10 @@ void SlotDecoder::on_record(const culprit_record& record) {
       return add_handle_event(record, HandleAction::close);
     case CULPRIT_RECORD_CLOSE_RANGE:
       return add_handle_event(record, HandleAction::close_range);
+    case CULPRIT_RECORD_ALLOCATE:
+      return add_allocation_event(record, AllocationAction::allocate);
+    case CULPRIT_RECORD_RELEASE:
+      return add_allocation_event(record, AllocationAction::release);
     case CULPRIT_RECORD_EXEC:
       return note_exec(record);
     case CULPRIT_RECORD_FORK:

@@ -56,6 +56,7 @@ class SlotDecoder : public RecordSink {
 
   void add_node(const culprit_record& record);
   void add_handle_event(const culprit_record& record, HandleAction action);
+  void add_allocation_event(const culprit_record& record, AllocationAction action);
   StringId type_of(StringId name, StringId call_type);
   void note_exec(const culprit_record& record);
   void switch_process(const culprit_record& record);

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "model/allocation_event.h"
 #include "model/carried.h"
 #include "model/handle_event.h"
 #include "model/ids.h"
@@ -77,6 +78,8 @@ class EventSink {
   virtual void on_snapshot(const HandleSnapshot& snapshot) = 0;
   virtual void on_mark(const Mark& mark) = 0;
   virtual void on_loss(const Loss& loss) = 0;
+  // Only where allocations are recorded, too; for sinks that follow memory. There are many of them.
+  virtual void on_allocation(const AllocationEvent&) {}
   // From circular recordings whose beginning was overwritten, and before all else: what was open when the window began.
   // For sinks that follow handles; the others have nothing to do.
   virtual void on_carried(const CarriedTable&) {}

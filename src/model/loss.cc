@@ -33,6 +33,7 @@ constexpr std::array<LossMeaning, loss_kind_count> meanings{{
     {"process_not_readable", "other processes could not be looked into: what they hold is missing", "run culprit as root", true},
     {"search_limit", "other processes were not searched for what they hold, as that takes long", "--all searches them", true},
     {"kernel_silent", "the kernel did not answer", "", true},
+    {"unseen_release", "blocks of memory were released without that being seen", "", true},
 }};
 static_assert(!meanings.back().name.empty(), "each kind has its row");
 

@@ -38,8 +38,9 @@ enum class LossKind : uint8_t {
   process_not_readable,  // other processes that could not be looked into
   search_limit,          // processes that a search left out to stay quick
   kernel_silent,         // questions that the kernel did not answer; `detail` says which and why
+  unseen_release,        // blocks of memory whose address was given out again, though nobody was seen to release them
 };
-inline constexpr size_t loss_kind_count = 26;
+inline constexpr size_t loss_kind_count = 27;
 
 struct LossMeaning {
   std::string_view name;     // "ring_full": stable, in JSON and recordings

@@ -48,6 +48,7 @@ struct TraceInfo {
   bool complete = true;         // false: the recorder did not finish it
   bool being_recorded = false;  // not complete because its recorder is still at work
   uint64_t circular = 0;        // bytes that a circular recording may take; 0: it is none
+  uint64_t allocations = 0;     // 0: none were recorded; 1: all
   Time complete_from = 0;       // of a circular one: everything later is there; 0: nothing is missing
 };
 

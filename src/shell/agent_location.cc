@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <array>
 #include <climits>
 #include <filesystem>
 
@@ -17,7 +18,9 @@ Result<std::string> find_agent_library(AgentKind kind) {
   if (!length) return tl::unexpected<Error>(std::move(length).error());
   std::filesystem::path folder =
       std::filesystem::path(std::string(executable, static_cast<size_t>(*length))).parent_path();
-  std::string_view name = kind == AgentKind::wrapping ? "libculprit_agent_wrappers.so" : "libculprit_agent.so";
+  constexpr std::array<std::string_view, 3> names = {"libculprit_agent.so", "libculprit_agent_wrappers.so",
+                                                     "libculprit_agent_heap.so"};
+  const std::string_view name = names.at(static_cast<size_t>(kind));
   for (const std::filesystem::path& candidate : {folder / name, folder.parent_path() / "lib/culprit" / name})
     if (::access(candidate.c_str(), R_OK) == 0) return candidate.string();
   return fail(

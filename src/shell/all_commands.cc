@@ -4,6 +4,7 @@
 #include "shell/diff_command.h"
 #include "shell/doctor.h"
 #include "shell/handle_commands.h"
+#include "shell/heap_commands.h"
 #include "shell/help_commands.h"
 #include "shell/lock_commands.h"
 #include "shell/record_commands.h"
@@ -92,9 +93,35 @@ constexpr OptionRow prometheus_option{"--prometheus", "", ValueKind::text, "ADDR
 constexpr OptionRow watch_json_option{"--json", "", ValueKind::none, "",
                                       "one JSON object per line and look (docs/json.md)"};
 
-constexpr OptionRow run_options[] = {output_option,       json_option,     report_option, fail_option,
-                                     suppressions_option, after_option,    top_option,    all_option,
-                                     no_source_option,    wrappers_option, run_via_option};
+constexpr OptionRow heap_option{"--heap", "", ValueKind::none, "",
+                                "record what it allocates, too, and report its memory instead of its handles"};
+constexpr OptionRow left_option{"--outstanding", "", ValueKind::none, "",
+                                "with --heap --fail-on-leak: all memory that is left at the end is the leak"};
+constexpr OptionRow peak_option{"--peak", "", ValueKind::none, "", "what lived when most memory was in use"};
+constexpr OptionRow temporary_option{"--temporary", "", ValueKind::none, "",
+                                     "what was freed before its thread allocated again"};
+constexpr OptionRow heap_by_option{"--by", "", ValueKind::text, "stack|size", "what makes a group (stack)"};
+constexpr OptionRow heap_from_option{"--from", "--since", ValueKind::text, "TIME|MARK",
+                                     "only allocated since then: 10s after the beginning, or a mark's name"};
+
+constexpr OptionRow run_options[] = {output_option,    json_option,     report_option, fail_option, suppressions_option,
+                                     after_option,     top_option,      all_option,    heap_option, left_option,
+                                     no_source_option, wrappers_option, run_via_option};
+constexpr OptionRow heap_options[] = {
+    json_option,
+    heap_by_option,
+    peak_option,
+    temporary_option,
+    heap_from_option,
+    to_option,
+    report_option,
+    suppressions_option,
+    after_option,
+    top_option,
+    all_option,
+    no_source_option,
+    {"--fail-on-leak", "", ValueKind::none, "", "with --outstanding: exit status 1 when anything is left at the end"},
+    {"--outstanding", "", ValueKind::none, "", "with --fail-on-leak: all that is left at the end is the leak"}};
 constexpr OptionRow handles_options[] = {
     json_option,     csv_option,         report_option,    fail_option,      suppressions_option, after_option,
     top_option,      handles_all_option, no_source_option, by_option,        depth_option,        outstanding_option,
@@ -177,6 +204,16 @@ constexpr std::string_view handles_details =
     "    culprit handles x.culprit --over-time --by process\n"
     "    culprit handles x.culprit --value 7 --process server\n"
     "    culprit handles 1234 --type socket,pipe";
+constexpr std::string_view heap_details =
+    "RECORDING is a file that `culprit run --heap -o` wrote. Its allocations come as groups of one stack (or size), "
+    "most\n"
+    "first: what was left when the program ended, what lived when most memory was in use (--peak), or what was freed\n"
+    "before its thread allocated again (--temporary). A group grows when more of it lived at nearly each of eight\n"
+    "equally distant moments.\n"
+    "\n"
+    "    culprit run --heap -o x.culprit -- ./server\n"
+    "    culprit heap x.culprit --peak\n"
+    "    culprit heap x.culprit --by size --from 10s";
 constexpr std::string_view diff_details =
     "Of one recording: what was opened since a moment and not closed, what came and went in between, and what became "
     "of\n"
@@ -262,6 +299,8 @@ constexpr Command commands[] = {
      run_options, Operands::program, run_run},
     {"handles", "[options] RECORDING|PID|NAME|CORE", "what a process has open, or the report of a recording",
      handles_details, handles_options, Operands::one, run_handles},
+    {"heap", "[options] RECORDING", "who eats the memory: what a recording's programs allocated and did not release",
+     heap_details, heap_options, Operands::one, run_heap},
     {"attach", "[options] PID|NAME", "watch the handles of a process that runs, and ask about them", attach_details,
      attach_options, Operands::one, run_attach},
     {"shell", "[options] PID|NAME|CORE|RECORDING", "the console: ask about threads, stacks, memory, symbols",

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <csignal>
+#include <functional>
 #include <memory>
 
 #include "base/text.h"
@@ -14,6 +15,7 @@
 #include "shell/agent_location.h"
 #include "shell/handle_answer.h"
 #include "shell/handle_question.h"
+#include "shell/heap_recording.h"
 #include "shell/inventory_command.h"
 #include "shell/live_handles.h"
 #include "shell/live_target.h"
@@ -35,8 +37,33 @@ Result<std::unique_ptr<TraceWriter>> create_recording(const std::string& path, c
   return TraceWriter::create(path, tables, info);
 }
 
+// Answers about the trace; true: what --fail-on-leak asks for was found.
+using Reporter = std::function<Result<bool>(Trace&, const AnswerPlace&)>;
+
+Result<Reporter> reporter_of(const Arguments& arguments) {
+  if (arguments.has("--heap")) {
+    auto wishes = parse_memory_wishes(arguments);
+    if (!wishes) return tl::unexpected<Error>(std::move(wishes).error());
+    auto kept = std::make_shared<MemoryWishes>(std::move(*wishes));
+    return [kept](Trace& trace, const AnswerPlace& place) -> Result<bool> {
+      auto report = answer_memory(trace, *kept, place);
+      if (!report) return tl::unexpected<Error>(std::move(report).error());
+      return is_found(*report, *kept);
+    };
+  }
+  if (arguments.has("--outstanding")) return fail(ErrorKind::usage, "--outstanding is about memory: it needs --heap");
+  auto wishes = parse_report_wishes(arguments);
+  if (!wishes) return tl::unexpected<Error>(std::move(wishes).error());
+  auto kept = std::make_shared<ReportWishes>(std::move(*wishes));
+  return [kept](Trace& trace, const AnswerPlace& place) -> Result<bool> {
+    auto report = answer_handles(trace, *kept, place);
+    if (!report) return tl::unexpected<Error>(std::move(report).error());
+    return kept->fail_on_leak && report->has_leak();
+  };
+}
+
 // What was asked of a program that has ended: reported even when the recording could not be completed.
-Ending report_run(TraceWriter& writer, const RunOutcome& outcome, const ReportWishes& wishes, const std::string& kept,
+Ending report_run(TraceWriter& writer, const RunOutcome& outcome, const Reporter& reporter, const std::string& kept,
                   const Streams& streams) {
   Ending ending = ending_of(outcome.wait_status);
   AnswerPlace place{streams.errors, streams.errors, kept.empty() ? outcome.info.command : kept, kept};
@@ -46,9 +73,9 @@ Ending report_run(TraceWriter& writer, const RunOutcome& outcome, const ReportWi
   }
   auto trace = writer.reopen();
   if (!trace) return complain(streams, trace.error()), ending;
-  auto report = answer_handles(**trace, wishes, place);
-  if (!report) return complain(streams, report.error()), ending;
-  return wishes.fail_on_leak && report->has_leak() ? ended_with_findings : ending;
+  auto found = reporter(**trace, place);
+  if (!found) return complain(streams, found.error()), ending;
+  return *found ? ended_with_findings : ending;
 }
 
 // No program was launched whose leaks a report would name: people look at all processes first.
@@ -63,6 +90,18 @@ Arguments with_default_groups(Arguments arguments) {
   return arguments;
 }
 
+Result<RunRequest> memory_request(RunRequest request, const Arguments& arguments) {
+  if (arguments.has("--wrappers")) return fail(ErrorKind::usage, "--heap and --wrappers do not go together");
+  if (request.via != Via::agent)
+    return fail(ErrorKind::unsupported,
+                fmt::format("memory is recorded by the agent inside the program, not by {}{}", name_of(request.via),
+                            arguments.has("--via") ? "" : ": this program is static, or has another C library"));
+  auto agent = find_agent_library(AgentKind::heap);
+  if (!agent) return tl::unexpected<Error>(std::move(agent).error());
+  request.agent_library = *agent;
+  return request;
+}
+
 Result<RunRequest> run_request(const Arguments& arguments) {
   RunRequest request;
   request.command = arguments.operands;
@@ -72,6 +111,8 @@ Result<RunRequest> run_request(const Arguments& arguments) {
     request.via = *via;
   }
   request.via = chosen_via(request);
+  request.memory = arguments.has("--heap");
+  if (request.memory) return memory_request(std::move(request), arguments);
   if (request.via != Via::agent) return request;
   auto agent = find_agent_library();
   if (!agent) return tl::unexpected<Error>(std::move(agent).error());
@@ -86,8 +127,8 @@ Result<RunRequest> run_request(const Arguments& arguments) {
 }  // namespace
 
 Ending run_run(const Arguments& arguments, const Streams& streams) {
-  auto wishes = parse_report_wishes(arguments);
-  if (!wishes) return complain(streams, wishes.error());
+  auto reporter = reporter_of(arguments);
+  if (!reporter) return complain(streams, reporter.error());
   auto request = run_request(arguments);
   if (!request) return complain(streams, request.error());
   TraceTables tables;
@@ -105,8 +146,9 @@ Ending run_run(const Arguments& arguments, const Streams& streams) {
     complain(streams, outcome->not_started_why);
     return {outcome->not_started_status};
   }
-  if (wishes->after != 0) (*writer)->on_mark({outcome->info.started + wishes->after, "start of the window"});
-  return report_run(**writer, *outcome, *wishes, kept, streams);
+  if (Time after = arguments.nanoseconds("--after"); after != 0)
+    (*writer)->on_mark({outcome->info.started + after, "start of the window"});
+  return report_run(**writer, *outcome, *reporter, kept, streams);
 }
 
 Ending run_handles(const Arguments& arguments, const Streams& streams) {

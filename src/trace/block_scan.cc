@@ -133,7 +133,7 @@ std::optional<BlockNumbers> take_up(const BlockHeader& header, uint64_t offset, 
                                     DefinitionsReader& definitions, BlockScan& scan) {
   scan.has_end = false;
   if (header.version != block_version || header.kind < static_cast<uint16_t>(BlockKind::events) ||
-      header.kind > static_cast<uint16_t>(BlockKind::checkpoint)) {
+      header.kind > static_cast<uint16_t>(BlockKind::allocations)) {
     ++scan.unknown;
     return {};
   }

@@ -43,7 +43,6 @@ class EventDecoder {
   void read_rares();
   bool number_places();
   StringId read_name(Recipe& recipe);
-  void sort_places();
 
   std::optional<RareEvent> read_rare(RareKind kind, Time time, ByteReader& body);
   RareEvent read_process(Time time, ByteReader& body);
@@ -258,34 +257,6 @@ bool EventDecoder::number_places() {
          std::all_of(cursors.begin(), cursors.end(), [](const Cursor& cursor) { return cursor.next == cursor.end; });
 }
 
-// Each thread's events are nearly always in order already, so merging the ascending stretches that are there takes few
-// rounds, and none for one thread.
-void EventDecoder::sort_places() {
-  using Place = DecodedBlock::Place;
-  auto before = [](const Place& a, const Place& b) {
-    return a.time != b.time ? a.time < b.time : a.recorded < b.recorded;
-  };
-  std::vector<Place>& places = block_.order;
-  std::vector<size_t> starts{0};
-  for (size_t i = 1; i < places.size(); ++i) {
-    if (before(places[i], places[i - 1])) starts.push_back(i);
-  }
-  std::vector<Place> merged(starts.size() > 1 ? places.size() : 0);
-  while (starts.size() > 1) {
-    std::vector<size_t> new_starts;
-    for (size_t i = 0; i < starts.size(); i += 2) {
-      auto bound = [&](size_t k) {
-        return places.begin() + static_cast<ptrdiff_t>(k < starts.size() ? starts[k] : places.size());
-      };
-      std::merge(bound(i), bound(i + 1), bound(i + 1), bound(i + 2), merged.begin() + static_cast<ptrdiff_t>(starts[i]),
-                 before);
-      new_starts.push_back(starts[i]);
-    }
-    places.swap(merged);
-    starts = std::move(new_starts);
-  }
-}
-
 std::optional<DecodedBlock> EventDecoder::decode() {
   read_heads();
   read_recipes();
@@ -298,7 +269,7 @@ std::optional<DecodedBlock> EventDecoder::decode() {
     return std::all_of(columns_.begin(), columns_.end(), [](const ByteReader& c) { return bool(c); });
   };
   if (!all_read() || !number_places() || !all_read()) return std::nullopt;
-  sort_places();
+  sort_by_time(block_.order);
   return std::move(block_);
 }
 
@@ -306,6 +277,7 @@ std::optional<DecodedBlock> EventDecoder::decode() {
 
 void DecodedBlock::send(size_t position, EventSink& sink) const {
   uint32_t slot = order[position].slot;
+  if (!allocations.empty()) return sink.on_allocation(allocations[slot]);
   if (slot < handles.size()) return sink.on_handle(handles[slot]);
   struct Visitor {
     EventSink& sink;

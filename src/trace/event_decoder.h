@@ -10,25 +10,24 @@
 #include "model/event_sink.h"
 #include "trace/block.h"
 #include "trace/definitions_reader.h"
+#include "trace/event_order.h"
 
 namespace culprit {
 
 using RareEvent = std::variant<ProcessEvent, ThreadEvent, HandleSnapshot, Mark>;
 
 struct DecodedBlock {
-  struct Place {
-    Time time;
-    uint32_t recorded;  // 0, 1, 2 … in order of recording
-    uint32_t slot;      // in handles; beyond its end, in rares
-  };
   std::vector<HandleEvent> handles;
   std::vector<RareEvent> rares;
-  std::vector<Place> order;  // by time, then by recording
+  std::vector<AllocationEvent> allocations;  // then there are no others
+  std::vector<EventPlace> order;             // slot: in handles, beyond its end in rares; or in allocations
 
   void send(size_t position, EventSink& sink) const;
 };
 
 // nullopt: contradicts the format, the header, or the definitions.
 std::optional<DecodedBlock> decode_events(Bytes events, const BlockHeader& header, const BlockNumbers& numbers);
+// The same of a block of allocations.
+std::optional<DecodedBlock> decode_allocations(Bytes events, const BlockHeader& header, const BlockNumbers& numbers);
 
 }  // namespace culprit

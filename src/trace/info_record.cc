@@ -30,7 +30,15 @@ constexpr NumberRow numbers[] = {
     {InfoItem::started, &TraceInfo::started},
     {InfoItem::ended, &TraceInfo::ended},
 };
-constexpr InfoItem circular_item = InfoItem::circular;  // only circular recordings have it
+// Left out where it is 0.
+struct SizeRow {
+  InfoItem item;
+  uint64_t TraceInfo::*size;
+};
+constexpr SizeRow sizes[] = {
+    {InfoItem::circular, &TraceInfo::circular},
+    {InfoItem::allocations, &TraceInfo::allocations},
+};
 
 }  // namespace
 
@@ -45,10 +53,11 @@ std::string encode_info(const TraceInfo& info) {
     out.put_uleb128(sizeof(int64_t));
     out.put_raw(info.*row.number);
   }
-  if (info.circular != 0) {
-    out.put_byte(static_cast<uint8_t>(circular_item));
+  for (const SizeRow& row : sizes) {
+    if (info.*row.size == 0) continue;
+    out.put_byte(static_cast<uint8_t>(row.item));
     out.put_uleb128(sizeof(uint64_t));
-    out.put_raw(info.circular);
+    out.put_raw(info.*row.size);
   }
   return std::string(out.view());
 }
@@ -67,9 +76,10 @@ std::optional<TraceInfo> parse_info(Bytes bytes) {
       if (content.size() != sizeof(int64_t)) return std::nullopt;
       info.*row.number = ByteReader(content).take<int64_t>();
     }
-    if (item == circular_item) {
+    for (const SizeRow& row : sizes) {
+      if (row.item != item) continue;
       if (content.size() != sizeof(uint64_t)) return std::nullopt;
-      info.circular = ByteReader(content).take<uint64_t>();
+      info.*row.size = ByteReader(content).take<uint64_t>();
     }
   }
   return reader ? std::optional(info) : std::nullopt;

@@ -10,6 +10,7 @@
 
 #include "trace/carried_tables.h"
 #include "trace/event_decoder.h"
+#include "trace/trace_format.h"
 
 namespace culprit {
 
@@ -19,7 +20,8 @@ namespace {
 constexpr uint64_t max_open_bytes = uint64_t{3} << 29;
 
 uint64_t memory_of(const BlockHeader& header) {
-  constexpr uint64_t per_event = sizeof(HandleEvent) + 2 * sizeof(DecodedBlock::Place);
+  constexpr uint64_t per_event = sizeof(HandleEvent) + 2 * sizeof(EventPlace);
+  static_assert(sizeof(AllocationEvent) <= sizeof(HandleEvent));
   return uint64_t{header.event_count} * per_event + uint64_t{header.events_raw_size} * 9;  // 9: a snapshot's entries
 }
 
@@ -41,9 +43,11 @@ std::optional<std::string> raw_events(const RecordingBytes& bytes, const Scanned
 Loaded load(const RecordingBytes& bytes, const ScannedBlock& block) {
   Loaded loaded;
   auto raw = raw_events(bytes, block, loaded.overwritten);
-  if (raw) loaded.block = decode_events(as_bytes(*raw), block.header, block.numbers);
+  const bool of_allocations = block.header.kind == static_cast<uint16_t>(trace_format::BlockKind::allocations);
+  auto decode = of_allocations ? decode_allocations : decode_events;
+  if (raw) loaded.block = decode(as_bytes(*raw), block.header, block.numbers);
   if (loaded.block && block.after != INT64_MIN)
-    std::erase_if(loaded.block->order, [&](const DecodedBlock::Place& place) { return place.time <= block.after; });
+    std::erase_if(loaded.block->order, [&](const EventPlace& place) { return place.time <= block.after; });
   return loaded;
 }
 

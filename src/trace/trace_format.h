@@ -12,7 +12,7 @@ namespace culprit::trace_format {
 
 // A change that an old reader would misread counts the major version up; one that it can skip counts the minor.
 inline constexpr uint16_t major_version = 1;
-inline constexpr uint16_t minor_version = 1;  // 1: circular recordings
+inline constexpr uint16_t minor_version = 2;  // 1: circular recordings; 2: allocations
 
 inline constexpr std::string_view file_magic =
     "\x8f"
@@ -35,6 +35,7 @@ enum class BlockKind : uint16_t {
   events = 1,
   end = 2,         // the recorder finished: final info, processes that changed since they were defined
   checkpoint = 3,  // of a circular recording: a part of what was open at one moment
+  allocations = 4,
 };
 
 struct RawBlockHeader {
@@ -70,7 +71,8 @@ enum class InfoItem : uint8_t {
   wall_clock_ns = 4,
   started = 5,
   ended = 6,
-  circular = 7
+  circular = 7,
+  allocations = 8
 };
 
 // Kinds of rare events. Unknown ones are skipped.
@@ -82,6 +84,13 @@ inline constexpr size_t column_count = 7;
 
 // Recipe flags, beside the action in the low three bits.
 inline constexpr uint8_t recipe_action_mask = 0x07, recipe_has_other = 0x08, recipe_has_name = 0x10;
+
+// The columns of allocations, in their order in `events` of such a block.
+enum class AllocationColumn : uint8_t { recipe, time_low, time_high, size, address };
+inline constexpr size_t allocation_column_count = 5;
+
+// Recipe flags of allocations: the function above the lowest bit.
+inline constexpr uint8_t recipe_is_release = 0x01;
 
 // Bounds a reader insists on, whatever a file claims.
 inline constexpr uint32_t max_info_size = 1 << 20;
@@ -99,6 +108,8 @@ inline constexpr size_t max_ring_blocks = size_t{4} << 20;
 // When a writer closes a block.
 inline constexpr size_t full_block_bytes = size_t{1} << 20;
 inline constexpr size_t full_block_events = size_t{1} << 17;
+// Of allocations there are many, and each block defines its stacks anew.
+inline constexpr size_t full_block_allocations = size_t{1} << 18;
 inline constexpr uint64_t smallest_recording = uint64_t{1} << 20;  // that a size limit may ask for
 inline constexpr uint64_t checkpoints_per_lap = 8;
 inline constexpr size_t max_block_string_bytes = size_t{32} << 20;  // only a huge snapshot comes near

@@ -59,30 +59,40 @@ Result<void> check_limits(const WriterLimits& limits) {
 }  // namespace
 
 TraceWriter::State::State(RecordingFile recording, const TraceTables& all_tables, const WriterLimits& bounds)
-    : file(std::move(recording)), tables(all_tables), limits(bounds), definitions(all_tables), events(definitions) {
-  if (uint64_t bytes = std::max(limits.max_size, limits.circular); bytes != 0)
+    : file(std::move(recording)),
+      tables(all_tables),
+      limits(bounds),
+      definitions(all_tables),
+      events(definitions),
+      allocation_definitions(all_tables),
+      allocations(allocation_definitions) {
+  if (uint64_t bytes = std::max(limits.max_size, limits.circular); bytes != 0) {
     block_bytes = std::min<size_t>(full_block_bytes, bytes / blocks_per_lap);
+    allocation_block_bytes = block_bytes;
+  }
   if (limits.circular == 0) return;
   file.make_circular(limits.circular);
   if (limits.open_handles == nullptr) return;
   checkpoints.emplace(*limits.open_handles, definitions, [this](const CheckpointHead& head, std::string part) {
     return seal(
+        definitions,
         {.kind = static_cast<uint16_t>(BlockKind::checkpoint), .first_time = head.as_of, .last_time = head.as_of},
         std::move(part), {});
   });
 }
 
-std::string TraceWriter::State::seal(BlockHeader facts, std::string raw_events, std::string_view info) {
+std::string TraceWriter::State::seal(DefinitionsWriter& of_block, BlockHeader facts, std::string raw_events,
+                                     std::string_view info) {
   facts.version = block_version;
   const bool lists_all = limits.circular != 0 || facts.kind == static_cast<uint16_t>(BlockKind::end);
-  if (definitions.names_cut() > 0) {
+  if (of_block.names_cut() > 0) {
     lose({.kind = LossKind::name_truncated,
-          .count = definitions.names_cut(),
+          .count = of_block.names_cut(),
           .detail = "names left out of one very large block"});
   }
   std::vector<Loss> losses = lists_all ? losses_so_far(file.blocks_dropped()) : new_losses;
   std::string raw_definitions =
-      definitions.take({losses, limits.circular != 0 ? std::optional(past) : std::nullopt, info});
+      of_block.take({losses, limits.circular != 0 ? std::optional(past) : std::nullopt, info});
   if (raw_events.size() > max_raw_size || raw_definitions.size() > max_raw_size) {
     lose({.kind = LossKind::memory_limit,
           .count = facts.event_count,
@@ -98,15 +108,16 @@ std::string TraceWriter::State::seal(BlockHeader facts, std::string raw_events, 
   return block;
 }
 
-std::string TraceWriter::State::seal_events() {
-  BlockHeader facts{.kind = static_cast<uint16_t>(BlockKind::events),
-                    .first_time = events.first_time(),
-                    .last_time = events.last_time(),
-                    .event_count = events.count()};
-  bool has_events = events.count() > 0;
-  std::string raw_events = events.take();
+template <typename Encoder>
+std::string TraceWriter::State::seal_events(BlockKind kind, DefinitionsWriter& of_block, Encoder& encoder) {
+  BlockHeader facts{.kind = static_cast<uint16_t>(kind),
+                    .first_time = encoder.first_time(),
+                    .last_time = encoder.last_time(),
+                    .event_count = encoder.count()};
+  bool has_events = encoder.count() > 0;
+  std::string raw_events = encoder.take();
   if (!has_events) raw_events.clear();
-  return seal(facts, std::move(raw_events), {});
+  return seal(of_block, facts, std::move(raw_events), {});
 }
 
 void TraceWriter::State::append(std::string block, uint32_t event_count) {
@@ -135,7 +146,15 @@ void TraceWriter::State::append(std::string block, uint32_t event_count) {
 void TraceWriter::State::close_block() {
   if (full || (events.count() == 0 && new_losses.empty())) return;
   uint32_t event_count = events.count();
-  if (std::string block = seal_events(); !block.empty()) append(std::move(block), event_count);
+  std::string block = seal_events(BlockKind::events, definitions, events);
+  if (!block.empty()) append(std::move(block), event_count);
+}
+
+void TraceWriter::State::close_allocation_block() {
+  if (full || allocations.count() == 0) return;
+  uint32_t event_count = allocations.count();
+  std::string block = seal_events(BlockKind::allocations, allocation_definitions, allocations);
+  if (!block.empty()) append(std::move(block), event_count);
 }
 
 // The end block has no events. It defines once more the processes that are not as their last block has them.
@@ -146,7 +165,7 @@ void TraceWriter::State::close_end_block(const TraceInfo& final) {
   for (size_t i = 1; i < tables.processes.size() && room > 0; ++i) {
     if (auto process = id_at<ProcessId>(i); !definitions.is_defined(process)) definitions.local(process), --room;
   }
-  std::string block = seal({.kind = static_cast<uint16_t>(BlockKind::end)}, {}, encode_info(info));
+  std::string block = seal(definitions, {.kind = static_cast<uint16_t>(BlockKind::end)}, {}, encode_info(info));
   if (!block.empty()) file.append(std::move(block));
 }
 
@@ -182,9 +201,11 @@ void TraceWriter::on_process(const ProcessEvent& event) { state_->add(event); }
 void TraceWriter::on_thread(const ThreadEvent& event) { state_->add(event); }
 void TraceWriter::on_snapshot(const HandleSnapshot& snapshot) { state_->add(snapshot); }
 void TraceWriter::on_mark(const Mark& mark) { state_->add(mark); }
+void TraceWriter::on_allocation(const AllocationEvent& event) { state_->add_allocation(event); }
 void TraceWriter::on_loss(const Loss& loss) { state_->lose(loss); }
 
 void TraceWriter::flush() {
+  state_->close_allocation_block();
   state_->close_block();
   state_->file.write_waiting();
 }

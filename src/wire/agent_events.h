@@ -20,12 +20,29 @@ enum culprit_record_kind {
   CULPRIT_RECORD_EXEC = 25,      /* about to exec; argument = string id of the path. if it fails, records go on */
   CULPRIT_RECORD_EXIT = 26,      /* about to exit_group; value = status */
   CULPRIT_RECORD_UNSHARE = 27,   /* this thread has its own handle table from now on */
+
+  CULPRIT_RECORD_ALLOCATE = 32, /* call = enum culprit_allocator_function; extra = address; size: argument is its upper half, value its
+                                 * lower; written after the function returned */
+  CULPRIT_RECORD_RELEASE = 33,  /* call = function; extra = address; no stack. tsc = before the function was called */
+};
+
+enum culprit_allocator_function {
+  CULPRIT_MALLOC = 1,
+  CULPRIT_CALLOC = 2,
+  CULPRIT_REALLOC = 3, /* RELEASE of the old block, then ALLOCATE of the new one, which may lie at the same address */
+  CULPRIT_MEMALIGN = 4,
+  CULPRIT_ALIGNED_ALLOC = 5,
+  CULPRIT_POSIX_MEMALIGN = 6,
+  CULPRIT_VALLOC = 7,
+  CULPRIT_PVALLOC = 8,
+  CULPRIT_FREE = 9,
+  CULPRIT_ALLOCATOR_FUNCTIONS = 10
 };
 
 struct culprit_record {
   uint8_t kind;
   uint8_t flags;
-  uint16_t call;     /* system call number */
+  uint16_t call;     /* system call number, or function */
   uint32_t node;     /* call-tree node of the stack, 0 none */
   uint64_t tsc;      /* rdtsc */
   int32_t value;

@@ -96,6 +96,20 @@ class TraceBuilder final : public Trace {
     return change(time, process, ProcessChange::exited, ProcessId::none, status);
   }
 
+  TraceBuilder& allocate(double time, ProcessId process, uint64_t address, uint64_t size, StackId stack,
+                         uint32_t tid = 1) {
+    return add(AllocationEvent{
+        .time = ms(time), .address = address, .size = size, .process = process, .tid = tid, .stack = stack});
+  }
+  TraceBuilder& release(double time, ProcessId process, uint64_t address, uint32_t tid = 1) {
+    return add(AllocationEvent{.time = ms(time),
+                               .address = address,
+                               .process = process,
+                               .tid = tid,
+                               .function = AllocatorFunction::free,
+                               .action = AllocationAction::release});
+  }
+
   struct Seen {
     int64_t value;
     std::string_view type = "eventfd", name = "";
@@ -130,7 +144,7 @@ class TraceBuilder final : public Trace {
   }
 
  private:
-  using Event = std::variant<HandleEvent, ProcessEvent, HandleSnapshot, ThreadEvent, Mark, Loss>;
+  using Event = std::variant<HandleEvent, ProcessEvent, HandleSnapshot, ThreadEvent, Mark, Loss, AllocationEvent>;
   struct Sender {
     EventSink& sink;
     void operator()(const HandleEvent& event) const { sink.on_handle(event); }
@@ -138,6 +152,7 @@ class TraceBuilder final : public Trace {
     void operator()(const HandleSnapshot& event) const { sink.on_snapshot(event); }
     void operator()(const ThreadEvent& event) const { sink.on_thread(event); }
     void operator()(const Mark& event) const { sink.on_mark(event); }
+    void operator()(const AllocationEvent& event) const { sink.on_allocation(event); }
     void operator()(const Loss& event) const { sink.on_loss(event); }
   };
 

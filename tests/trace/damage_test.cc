@@ -151,7 +151,7 @@ TEST(DamagedTrace, OfANewerFormatIsRefusedInOneSentence) {
   ASSERT_FALSE(trace);
   EXPECT_EQ(trace.error().kind, ErrorKind::unsupported);
   EXPECT_EQ(trace.error().what,
-            "x.culprit was written by a newer culprit (format 2.1 at offset 8; this one reads up to 1.x)");
+            "x.culprit was written by a newer culprit (format 2.2 at offset 8; this one reads up to 1.x)");
 }
 
 struct Refusal {

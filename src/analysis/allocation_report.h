@@ -1,0 +1,81 @@
+// The answer to "who is eating the memory?" of a recording, as plain data. Strings from outside are raw: who prints
+// them makes them printable. Bytes are as the program asked for them; times are seconds since the recording began.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "analysis/allocation_totals.h"
+#include "analysis/handle_report.h"
+#include "analysis/report_stack.h"
+
+namespace culprit {
+
+// What of a recording is asked for: it orders the groups, and says which are shown.
+enum class AllocationView : uint8_t {
+  outstanding,  // alive at the end of the recording, or of their process
+  peak,         // alive when most memory was in use
+  temporary,    // freed before their thread allocated again
+};
+std::string_view name_of(AllocationView view);
+
+enum class AllocationVerdict : uint8_t {
+  grows,  // more and more of it lives
+  held,   // it lives, but is not getting more
+  none,   // nothing of it is left
+};
+std::string_view name_of(AllocationVerdict verdict);
+
+// All that one stack has allocated (or of one size).
+struct AllocationGroup {
+  std::string function;  // of the allocator: "malloc"
+  BlockCount outstanding, at_peak, made;
+  uint64_t temporary = 0;
+  uint64_t smallest = 0, largest = 0;  // block
+  AllocationVerdict verdict = AllocationVerdict::none;
+  std::string evidence;                        // "12 kB, 25 kB … 96 kB lived at eight moments"
+  double rate = 0;                             // bytes per second that it grows; 0: it does not
+  double first = 0, last = 0;                  // when the outstanding ones were made
+  std::array<uint64_t, growth_looks> looks{};  // bytes alive at equally distant moments, the last one the end
+  ReportStack stack;                           // by stack
+};
+
+struct ProcessMemoryReport {
+  std::string name;
+  uint32_t pid = 0;
+  BlockCount made, outstanding, most, gone_with_exec;
+  double most_at = 0;
+  uint64_t unknown_releases = 0;  // of blocks made before the recording, or inherited by fork
+  bool forked = false;
+};
+
+struct AllocationReport {
+  std::string command, recorded_by, machine;
+  int64_t wall_clock_ns = 0;
+  double duration = 0;
+  double from = 0, to = 0;  // the window looked at
+  bool complete = true;
+
+  AllocationView view = AllocationView::outstanding;
+  AllocationKey by = AllocationKey::stack;
+  std::vector<AllocationGroup> groups;  // most first
+  uint64_t groups_hidden = 0;           // left out by --top
+  BlockCount hidden;                    // what the view counts in those; temporary: blocks
+  BlockCount made, outstanding, most;   // most: in use at one moment, by all processes together
+  double most_at = 0;
+  uint64_t released = 0, temporary = 0;
+  uint64_t growing_groups = 0;
+  BlockCount growing;                          // outstanding in those
+  std::vector<ProcessMemoryReport> processes;  // most outstanding first
+  uint64_t suppressed_groups = 0;
+  BlockCount suppressed;                     // outstanding; not in the numbers above
+  std::vector<SuppressionUse> suppressions;  // handles: blocks
+
+  std::vector<MergedLoss> losses;
+  bool exact = true;
+};
+
+}  // namespace culprit

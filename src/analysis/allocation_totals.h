@@ -1,0 +1,117 @@
+// Works out, from a recording's allocations in one pass, what each stack (or size) has allocated, what of it lives at
+// the end, what lived when most memory was in use, and what was temporary.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <unordered_map>
+#include <vector>
+
+#include "analysis/live_blocks.h"
+#include "model/event_sink.h"
+#include "model/trace.h"
+
+namespace culprit {
+
+enum class AllocationKey : uint8_t { stack, size };
+
+// Blocks and their bytes, as the program asked for them.
+struct BlockCount {
+  uint64_t blocks = 0, bytes = 0;
+};
+
+inline constexpr size_t growth_looks = 8;  // equally far apart, the last one at the end
+
+// Of one stack or size, over all processes.
+struct AllocationTotal {
+  uint64_t key = 0;  // StackId or size
+  AllocatorFunction function = AllocatorFunction::malloc;
+  BlockCount made, live, left;                  // left: alive at the end of the recording or of their process
+  uint64_t temporary = 0;                       // of `made`: freed before their thread allocated again
+  BlockCount at_peak;                           // see AllocationTotals::finish
+  uint64_t smallest = UINT64_MAX, largest = 0;  // block
+  Time first_left = 0, last_left = 0;           // when those that are left were made
+  std::array<uint64_t, growth_looks> looks{};   // bytes alive or left at each look
+
+ private:
+  friend class AllocationTotals;
+  uint32_t peak_age = 0;
+};
+
+struct ProcessMemory {
+  bool seen = false, forked = false, ended = false;
+  BlockCount made, live, left, most;
+  Time most_at = 0;
+  uint64_t released = 0;
+  uint64_t unknown_releases = 0;  // of blocks that were not seen to be made
+  uint64_t unseen_releases = 0;   // of blocks whose address was given out again
+  BlockCount gone_with_exec;      // alive when another program took its place
+};
+
+class AllocationTotals final : public EventSink {
+ public:
+  struct Window {
+    Time from = INT64_MIN, to = INT64_MAX;  // only allocations made since; as if the recording ended then
+    Time start = 0, end = 0;                // of the recording, for the looks at growth
+  };
+  // `tables` must outlive it. Events must come in order of time.
+  AllocationTotals(const TraceTables& tables, AllocationKey key, const Window& window);
+
+  void on_allocation(const AllocationEvent& event) override;
+  void on_process(const ProcessEvent& event) override;
+  void on_handle(const HandleEvent&) override {}
+  void on_thread(const ThreadEvent&) override {}
+  void on_snapshot(const HandleSnapshot&) override {}
+  void on_mark(const Mark&) override {}
+  void on_loss(const Loss& loss) override { losses_.push_back(loss); }
+
+  // Once, after the last event.
+  void finish();
+
+  // Any order. Where nothing was ever allocated there is none.
+  const std::vector<AllocationTotal>& totals() const { return totals_; }
+  const std::vector<ProcessMemory>& processes() const { return processes_; }  // index: ProcessId
+  const std::vector<Loss>& losses() const { return losses_; }
+  BlockCount most() const { return most_; }  // in use at one moment, all processes together
+  Time most_at() const { return most_at_; }
+
+ private:
+  struct Thread {
+    uint32_t made = 0;
+  };
+
+  bool is_known(ProcessId process) const {
+    return process != ProcessId::none && index_of(process) < tables_.processes.size();
+  }
+  void enter(const AllocationEvent& event);
+  void allocate(const AllocationEvent& event);
+  void release(const AllocationEvent& event);
+  void forget(const LiveBlock& block, ProcessMemory& process);
+  void leave_all(ProcessId process);
+  AllocationTotal& total_of(const AllocationEvent& event);
+  void before_change(AllocationTotal& total);
+  void look_until(Time time);
+
+  const TraceTables& tables_;
+  AllocationKey key_;
+  Window window_;
+  std::vector<AllocationTotal> totals_;
+  std::vector<uint32_t> by_stack_;                  // index: StackId; 0: none yet, else 1 + index into totals_
+  std::unordered_map<uint64_t, uint32_t> by_size_;  // index into totals_
+  std::vector<ProcessMemory> processes_;
+  std::vector<LiveBlocks> live_;  // index: ProcessId
+  std::vector<Thread> threads_;
+  std::unordered_map<uint64_t, uint32_t> thread_index_;  // by process and tid
+  uint64_t last_thread_key_ = 0;
+  uint32_t thread_ = 0;
+  BlockCount live_now_, most_;
+  Time most_at_ = 0;
+  // What lived at the peak is noted when it is about to change for the first time since: `peak_age_` counts peaks left.
+  bool at_peak_ = false;
+  uint32_t peak_age_ = 0;
+  size_t looks_done_ = 0;
+  Time next_look_ = 0;
+  std::vector<Loss> losses_;
+};
+
+}  // namespace culprit

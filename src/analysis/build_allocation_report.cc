@@ -1,0 +1,270 @@
+#include "analysis/build_allocation_report.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "analysis/life_replay.h"
+#include "analysis/trace_words.h"
+#include "base/text.h"
+
+namespace culprit {
+
+namespace {
+
+// Stacks beyond that many groups are not looked up: nobody reads them, and symbols cost time.
+constexpr size_t named_groups = 5000;
+
+const BlockCount& count_of(const AllocationTotal& total, AllocationView view) {
+  return view == AllocationView::peak ? total.at_peak : total.left;
+}
+
+// What groups are ordered by; 0: it is not shown.
+uint64_t weight_of(const AllocationTotal& total, AllocationView view) {
+  return view == AllocationView::temporary ? total.temporary : count_of(total, view).blocks;
+}
+
+// What grows comes first where the question is what is left; then what is most.
+auto badness(const AllocationTotal& total, AllocationView view) {
+  const bool grows = view == AllocationView::outstanding && allocation_verdict(total) == AllocationVerdict::grows;
+  const uint64_t first = view == AllocationView::temporary ? total.temporary : count_of(total, view).bytes;
+  return std::tuple(!grows, ~first, ~weight_of(total, view), total.key);
+}
+
+// How many looks show more than the one before, from the first on that shows anything.
+struct Rises {
+  size_t steps = 0, up = 0;
+};
+Rises rises_of(const AllocationTotal& total) {
+  Rises rises;
+  for (size_t i = 1; i < growth_looks; ++i) {
+    if (total.looks[i - 1] == 0) continue;
+    ++rises.steps;
+    rises.up += total.looks[i] > total.looks[i - 1] ? 1 : 0;
+  }
+  return rises;
+}
+
+std::string evidence_of(const AllocationTotal& total) {
+  return fmt::format("alive at a quarter, half, three quarters and the end of the time: {}, {}, {}, {}",
+                     bytes_in_words(total.looks[1]), bytes_in_words(total.looks[3]), bytes_in_words(total.looks[5]),
+                     bytes_in_words(total.looks[7]));
+}
+
+// A recording has both; these say nothing about memory.
+bool is_about_handles(LossKind kind) {
+  return kind == LossKind::table_not_checked || kind == LossKind::unknown_origin || kind == LossKind::vanished_handle;
+}
+
+class Builder {
+ public:
+  Builder(const Trace& trace, const AllocationTotals& totals, const SymbolLookup& lookup,
+          const AllocationReportOptions& options, const RecordingSpan& span)
+      : words_{trace.tables(), started_at(trace)},
+        totals_(totals),
+        symbols_(trace.tables(), lookup),
+        options_(options),
+        span_(span) {}
+
+  AllocationReport build(const TraceInfo& info);
+
+ private:
+  struct Candidate {
+    const AllocationTotal* total = nullptr;
+    ReportStack stack;
+  };
+  StackId stack_of(const AllocationTotal& total) const { return id_at<StackId>(total.key); }
+  void choose();
+  void give_names();
+  void suppress();
+  void add_totals();
+  void add_groups();
+  void add_processes();
+  AllocationGroup group_of(Candidate& candidate) const;
+
+  TraceWords words_;
+  const AllocationTotals& totals_;
+  StackSymbols symbols_;
+  const AllocationReportOptions& options_;
+  RecordingSpan span_;
+  std::vector<Candidate> candidates_;
+  AllocationReport report_;
+};
+
+void Builder::choose() {
+  for (const AllocationTotal& total : totals_.totals())
+    if (weight_of(total, options_.view) != 0) candidates_.push_back({&total, {}});
+  std::sort(candidates_.begin(), candidates_.end(), [&](const Candidate& a, const Candidate& b) {
+    return badness(*a.total, options_.view) < badness(*b.total, options_.view);
+  });
+}
+
+void Builder::give_names() {
+  if (options_.by != AllocationKey::stack) return;
+  // Patterns are compared with names, so all that may be left out need them.
+  const bool all = options_.suppressions != nullptr && !options_.suppressions->entries.empty();
+  size_t count = std::min(candidates_.size(), named_groups);
+  if (!all && options_.top != 0) count = std::min(count, options_.top);
+  std::vector<StackId> stacks;
+  for (size_t i = 0; i < count; ++i) stacks.push_back(stack_of(*candidates_[i].total));
+  symbols_.prepare(stacks);
+  for (Candidate& candidate : candidates_) {
+    candidate.stack = symbols_.report_stack(stack_of(*candidate.total));
+    if (--count == 0) break;
+  }
+}
+
+void Builder::suppress() {
+  if (options_.suppressions == nullptr || options_.by != AllocationKey::stack) return;
+  for (const Suppression& entry : options_.suppressions->entries)
+    report_.suppressions.push_back({entry.name, entry.line, 0, 0});
+  std::erase_if(candidates_, [&](const Candidate& candidate) {
+    const auto entry = options_.suppressions->find("memory", candidate.stack);
+    if (!entry) return false;
+    const BlockCount& left = candidate.total->left;
+    report_.suppressions[*entry].groups += 1;
+    report_.suppressions[*entry].handles += left.blocks;
+    report_.suppressed_groups += 1;
+    report_.suppressed.blocks += left.blocks;
+    report_.suppressed.bytes += left.bytes;
+    return true;
+  });
+}
+
+void Builder::add_totals() {
+  for (const AllocationTotal& total : totals_.totals()) {
+    report_.made.blocks += total.made.blocks;
+    report_.made.bytes += total.made.bytes;
+    report_.outstanding.blocks += total.left.blocks;
+    report_.outstanding.bytes += total.left.bytes;
+    report_.temporary += total.temporary;
+  }
+  report_.outstanding.blocks -= report_.suppressed.blocks;
+  report_.outstanding.bytes -= report_.suppressed.bytes;
+  report_.most = totals_.most();
+  report_.most_at = words_.seconds(totals_.most_at());
+}
+
+AllocationGroup Builder::group_of(Candidate& candidate) const {
+  const AllocationTotal& total = *candidate.total;
+  AllocationGroup group;
+  group.function = name_of(total.function);
+  group.outstanding = total.left;
+  group.at_peak = total.at_peak;
+  group.made = total.made;
+  group.temporary = total.temporary;
+  group.smallest = total.smallest;
+  group.largest = total.largest;
+  group.looks = total.looks;
+  group.verdict = allocation_verdict(total);
+  if (total.left.blocks != 0) {
+    group.first = words_.seconds(total.first_left);
+    group.last = words_.seconds(total.last_left);
+  }
+  if (group.verdict == AllocationVerdict::grows) {
+    group.evidence = evidence_of(total);
+    if (Time made_in = total.last_left - total.first_left; made_in > 0)
+      group.rate = static_cast<double>(total.left.bytes) * 1e9 / static_cast<double>(made_in);
+  }
+  if (options_.by == AllocationKey::stack && candidate.stack.frames.empty())
+    candidate.stack = symbols_.report_stack(stack_of(total));
+  group.stack = std::move(candidate.stack);
+  return group;
+}
+
+void Builder::add_groups() {
+  const size_t shown = options_.top == 0 ? candidates_.size() : std::min(options_.top, candidates_.size());
+  for (size_t i = 0; i < candidates_.size(); ++i) {
+    const AllocationTotal& total = *candidates_[i].total;
+    if (allocation_verdict(total) == AllocationVerdict::grows) {
+      ++report_.growing_groups;
+      report_.growing.blocks += total.left.blocks;
+      report_.growing.bytes += total.left.bytes;
+    }
+    if (i < shown) {
+      report_.groups.push_back(group_of(candidates_[i]));
+    } else {
+      ++report_.groups_hidden;
+      report_.hidden.blocks += weight_of(total, options_.view);
+      report_.hidden.bytes += options_.view == AllocationView::temporary ? 0 : count_of(total, options_.view).bytes;
+    }
+  }
+}
+
+void Builder::add_processes() {
+  for (size_t i = 1; i < totals_.processes().size(); ++i) {
+    const ProcessMemory& process = totals_.processes()[i];
+    report_.released += process.released;
+    if (!process.seen) continue;
+    const ProcessCount named = words_.process(id_at<ProcessId>(i));
+    report_.processes.push_back({named.name, named.pid, process.made, process.left, process.most,
+                                 process.gone_with_exec, words_.seconds(process.most_at), process.unknown_releases,
+                                 process.forked});
+  }
+  std::stable_sort(report_.processes.begin(), report_.processes.end(),
+                   [](const ProcessMemoryReport& a, const ProcessMemoryReport& b) {
+                     return a.outstanding.bytes > b.outstanding.bytes;
+                   });
+}
+
+AllocationReport Builder::build(const TraceInfo& info) {
+  report_.command = info.command;
+  report_.recorded_by = info.recorded_by;
+  report_.machine = info.machine;
+  report_.wall_clock_ns = info.wall_clock_ns;
+  report_.complete = info.complete;
+  report_.duration = words_.seconds(span_.end);
+  report_.from = std::max(0.0, words_.seconds(std::max(options_.from, span_.start)));
+  report_.to = words_.seconds(std::min(options_.to, span_.end));
+  report_.view = options_.view;
+  report_.by = options_.by;
+  choose();
+  give_names();
+  suppress();
+  add_groups();
+  add_totals();
+  add_processes();
+  uint64_t nameless = 0;
+  for (const AllocationGroup& group : report_.groups) nameless += nameless_frames(group.stack);
+  std::vector<Loss> losses = totals_.losses();
+  std::erase_if(losses, [](const Loss& loss) { return is_about_handles(loss.kind); });
+  losses.push_back({LossKind::symbols_missing, nameless, ProcessId::none, {}});
+  report_.losses = merge_losses(words_, losses);
+  report_.exact = is_exact(report_.losses);
+  return std::move(report_);
+}
+
+}  // namespace
+
+std::string_view name_of(AllocationView view) {
+  constexpr std::array<std::string_view, 3> names = {"outstanding", "peak", "temporary"};
+  return names.at(static_cast<size_t>(view));
+}
+
+std::string_view name_of(AllocationVerdict verdict) {
+  constexpr std::array<std::string_view, 3> names = {"grows", "held", "none"};
+  return names.at(static_cast<size_t>(verdict));
+}
+
+AllocationVerdict allocation_verdict(const AllocationTotal& total) {
+  constexpr uint64_t grows_from = 5;  // blocks
+  constexpr size_t steps_at_least = 3;
+  if (total.left.blocks == 0) return AllocationVerdict::none;
+  if (total.left.blocks < grows_from) return AllocationVerdict::held;
+  const Rises rises = rises_of(total);
+  const uint64_t end = total.looks[growth_looks - 1], half = total.looks[growth_looks / 2 - 1];
+  const bool rises_mostly = rises.steps >= steps_at_least && rises.up * 4 >= rises.steps * 3;
+  return rises_mostly && end > half + half / 10 ? AllocationVerdict::grows : AllocationVerdict::held;
+}
+
+Result<AllocationReport> build_allocation_report(Trace& trace, const SymbolLookup& lookup,
+                                                 const AllocationReportOptions& options) {
+  auto span = span_of(trace);
+  if (!span) return tl::unexpected<Error>(span.error());
+  AllocationTotals totals(trace.tables(), options.by, {options.from, options.to, span->start, span->end});
+  CULPRIT_TRY(trace.replay(totals));
+  totals.finish();
+  return Builder(trace, totals, lookup, options, *span).build(trace.info());
+}
+
+}  // namespace culprit

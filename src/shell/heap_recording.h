@@ -1,0 +1,29 @@
+// Questions about the memory of a recording: what `run --heap` and `heap RECORDING` have in common.
+#pragma once
+
+#include <string>
+
+#include "analysis/allocation_report.h"
+#include "model/trace.h"
+#include "shell/command.h"
+#include "shell/handle_answer.h"
+
+namespace culprit {
+
+struct MemoryWishes {
+  ReportWishes report;  // what reports have in common
+  AllocationView view = AllocationView::outstanding;
+  AllocationKey by = AllocationKey::stack;
+  std::string from, to;  // "10s" since the beginning, or a mark's name; empty: from the beginning, to the end
+};
+Result<MemoryWishes> parse_memory_wishes(const Arguments& arguments);
+
+// Analyses, prints. The error is one of reading, of writing, or of a moment that is not there.
+Result<AllocationReport> answer_memory(Trace& trace, const MemoryWishes& wishes, const AnswerPlace& place);
+
+// What --fail-on-leak asks for.
+bool is_found(const AllocationReport& report, const MemoryWishes& wishes);
+
+Ending run_heap_recording(const Arguments& arguments, const Streams& streams);
+
+}  // namespace culprit

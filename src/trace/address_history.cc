@@ -1,0 +1,111 @@
+#include "trace/address_history.h"
+
+#include <utility>
+
+namespace culprit {
+
+namespace {
+
+constexpr int64_t step = 16;
+
+}  // namespace
+
+void AddressHistory::clear() {
+  made_.clear();
+  for (Freed& freed : freed_) freed.clear();
+  last_made_ = last_released_ = 0;
+}
+
+// No address of a program is so far from another that the bit which the lowest one takes the place of would be needed.
+uint64_t AddressHistory::code_of(uint64_t address, uint64_t expected) {
+  const int64_t apart = difference(static_cast<int64_t>(address), static_cast<int64_t>(expected));
+  return apart % step == 0 ? zigzag(apart / step) << 1 : zigzag(apart) << 1 | 1;
+}
+
+uint64_t AddressHistory::address_of(uint64_t code, uint64_t expected) {
+  const auto apart = static_cast<uint64_t>(unzigzag(code >> 1));
+  return expected + ((code & 1) != 0 ? apart : apart * static_cast<uint64_t>(step));
+}
+
+std::optional<uint64_t> AddressHistory::allocated(uint64_t code, uint64_t size) {
+  const uint32_t size_class = class_of(size);
+  uint64_t address = 0;
+  if (code >= warm_count) {
+    address = last_made_ = address_of(code - warm_count, last_made_);
+  } else {
+    if (size_class == 0) return {};
+    Freed& freed = freed_of(size_class);
+    if (code >= freed.size()) return {};
+    const auto place = freed.end() - 1 - static_cast<ptrdiff_t>(code);
+    address = *place;
+    freed.erase(place);
+  }
+  made_.push_back({address, size_class});
+  return address;
+}
+
+std::optional<uint64_t> AddressHistory::released(uint64_t back) {
+  if (back > made_.size()) return {};
+  const Made made = made_[made_.size() - back];
+  note_released(made);
+  return made.address;
+}
+
+uint64_t AddressHistory::released_elsewhere(uint64_t code) { return last_released_ = address_of(code, last_released_); }
+
+void AddressEncoder::clear() {
+  AddressHistory::clear();
+  ++clearing_;
+  used_ = 0;
+}
+
+void AddressEncoder::grow() {
+  std::vector<Place> old = std::exchange(places_, std::vector<Place>(places_.empty() ? 1024 : places_.size() * 2));
+  used_ = 0;
+  for (const Place& place : old)
+    if (place.clearing == clearing_ && place.made != 0) place_of(place.address) = place;
+}
+
+// That of the address, or a free one that is its from now on.
+AddressEncoder::Place& AddressEncoder::place_of(uint64_t address) {
+  if ((used_ + 1) * 2 > places_.size()) grow();
+  size_t index = (address * 0x9e3779b97f4a7c15) >> 20;
+  for (;; ++index) {
+    Place& place = places_[index & (places_.size() - 1)];
+    if (place.clearing != clearing_) {
+      ++used_;
+      return place = {address, clearing_, 0};
+    }
+    if (place.address == address) return place;
+  }
+}
+
+void AddressEncoder::put_allocated(ByteWriter& out, uint64_t address, uint64_t size) {
+  const uint32_t size_class = class_of(size);
+  uint64_t code = warm_count;
+  if (size_class != 0) {
+    const Freed& freed = freed_of(size_class);
+    for (code = 0;
+         code < warm_count && (code >= freed.size() || *(freed.end() - 1 - static_cast<ptrdiff_t>(code)) != address);)
+      ++code;
+  }
+  if (code == warm_count) code += code_of(address, last_made_);
+  out.put_uleb128(code);
+  allocated(code, size);
+  place_of(address).made = static_cast<uint32_t>(made_.size());
+}
+
+void AddressEncoder::put_released(ByteWriter& out, uint64_t address) {
+  const uint32_t made = std::exchange(place_of(address).made, 0);
+  const uint64_t back = made == 0 ? 0 : made_.size() + 1 - made;
+  out.put_uleb128(back);
+  if (back != 0) {
+    released(back);
+  } else {
+    const uint64_t code = code_of(address, last_released_);
+    out.put_uleb128(code);
+    released_elsewhere(code);
+  }
+}
+
+}  // namespace culprit

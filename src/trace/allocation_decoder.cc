@@ -1,0 +1,181 @@
+// The block of allocations that allocation_encoder.cc writes, read back.
+#include <algorithm>
+#include <array>
+
+#include "trace/address_history.h"
+#include "trace/event_decoder.h"
+#include "trace/trace_format.h"
+
+namespace culprit {
+
+using namespace trace_format;
+
+namespace {
+
+class AllocationDecoder {
+ public:
+  AllocationDecoder(Bytes events, const BlockHeader& header, const BlockNumbers& numbers)
+      : header_(header), numbers_(numbers), reader_(events) {}
+
+  std::optional<DecodedBlock> decode();
+
+ private:
+  struct SectionHead {
+    ProcessId process = ProcessId::none;
+    uint32_t tid = 0, count = 0;
+  };
+  struct Run {
+    uint64_t section = 0, length = 0;
+  };
+  struct Recipe {
+    AllocatorFunction function = AllocatorFunction::malloc;
+    AllocationAction action = AllocationAction::allocate;
+    StackId stack = StackId::none;
+    uint32_t section = 0;  // that the rest belongs to
+    uint64_t last_size = 0;
+  };
+
+  void read_heads();
+  void read_recipes();
+  void read_section(uint32_t number);
+  bool number_places();
+
+  template <typename Id>
+  Id look_up(const std::vector<Id>& ids, uint64_t local) {
+    if (local < ids.size()) return ids[local];
+    reader_.fail();
+    return Id{};
+  }
+  ByteReader& column(AllocationColumn which) { return columns_[static_cast<size_t>(which)]; }
+
+  const BlockHeader& header_;
+  const BlockNumbers& numbers_;
+  ByteReader reader_;
+  Time base_time_ = 0;
+  std::vector<SectionHead> sections_;
+  std::vector<Run> runs_;
+  std::vector<Recipe> recipes_;
+  std::vector<ByteReader> columns_;
+  AddressHistory addresses_;
+  DecodedBlock block_;
+};
+
+void AllocationDecoder::read_heads() {
+  base_time_ = reader_.take<int64_t>();
+  uint64_t total = 0;
+  for (uint64_t count = reader_.take_count(reader_.take_uleb128(), 3); count > 0 && reader_; --count) {
+    SectionHead head;
+    head.process = look_up(numbers_.processes, reader_.take_uleb128());
+    head.tid = static_cast<uint32_t>(reader_.take_uleb128());
+    uint64_t events = reader_.take_uleb128();
+    if (events > header_.event_count - total) return reader_.fail();
+    head.count = static_cast<uint32_t>(events);
+    total += events;
+    sections_.push_back(head);
+  }
+  for (uint64_t count = reader_.take_count(reader_.take_uleb128(), 2); count > 0 && reader_; --count) {
+    uint64_t section = reader_.take_uleb128();
+    runs_.push_back({section, reader_.take_uleb128()});
+  }
+}
+
+void AllocationDecoder::read_recipes() {
+  recipes_.resize(reader_.take_count(reader_.take_uleb128(), 2));
+  for (Recipe& recipe : recipes_) {
+    auto flags = reader_.take<uint8_t>();
+    if ((flags >> 1) >= allocator_function_count) return reader_.fail();
+    recipe.function = static_cast<AllocatorFunction>(flags >> 1);
+    if ((flags & recipe_is_release) != 0) recipe.action = AllocationAction::release;
+  }
+  int64_t stack = 0;
+  for (Recipe& recipe : recipes_) {
+    stack = added(stack, unzigzag(reader_.take_uleb128()));
+    recipe.stack = look_up(numbers_.stacks, static_cast<uint64_t>(stack));
+  }
+}
+
+void AllocationDecoder::read_section(uint32_t section) {
+  const SectionHead& head = sections_[section];
+  ByteReader &numbers = column(AllocationColumn::recipe), &time_low = column(AllocationColumn::time_low),
+             &time_high = column(AllocationColumn::time_high), &sizes = column(AllocationColumn::size),
+             &addresses = column(AllocationColumn::address);
+  // Every event has a byte here: a count is no more than the bytes there are.
+  if (head.count > time_low.remaining()) return time_low.fail();
+  AllocationEvent event{.time = base_time_, .process = head.process, .tid = head.tid};
+  addresses_.clear();
+  for (uint32_t i = 0; i < head.count; ++i) {
+    const uint64_t number = numbers.take_uleb128();
+    if (number >= recipes_.size()) return numbers.fail();
+    Recipe& recipe = recipes_[number];
+    if (recipe.section != section) {
+      recipe.section = section;
+      recipe.last_size = 0;
+    }
+    const uint64_t low = time_low.take<uint8_t>();
+    event.time = added(event.time, unzigzag(time_high.take_uleb128() << 8 | low));
+    event.function = recipe.function;
+    event.action = recipe.action;
+    event.stack = recipe.stack;
+    std::optional<uint64_t> address;
+    if (recipe.action == AllocationAction::allocate) {
+      recipe.last_size =
+          static_cast<uint64_t>(added(static_cast<int64_t>(recipe.last_size), unzigzag(sizes.take_uleb128())));
+      event.size = recipe.last_size;
+      address = addresses_.allocated(addresses.take_uleb128(), event.size);
+    } else {
+      event.size = 0;
+      const uint64_t back = addresses.take_uleb128();
+      address = back != 0 ? addresses_.released(back) : addresses_.released_elsewhere(addresses.take_uleb128());
+    }
+    if (!address) return addresses.fail();
+    event.address = *address;
+    block_.allocations.push_back(event);
+  }
+}
+
+// Walks the runs to give every event its number in the order of recording. False: runs and events do not match.
+bool AllocationDecoder::number_places() {
+  struct Cursor {
+    uint32_t next, end;
+  };
+  std::vector<Cursor> cursors;
+  for (uint32_t start = 0; const SectionHead& head : sections_) {
+    cursors.push_back({start, start + head.count});
+    start += head.count;
+  }
+  block_.order.resize(block_.allocations.size());
+  uint32_t recorded = 0;
+  for (const Run& run : runs_) {
+    if (run.section >= cursors.size()) return false;
+    Cursor& cursor = cursors[run.section];
+    if (run.length > cursor.end - cursor.next) return false;
+    for (uint64_t i = 0; i < run.length; ++i, ++cursor.next, ++recorded) {
+      const Time time = block_.allocations[cursor.next].time;
+      if (time < header_.first_time || time > header_.last_time) return false;
+      block_.order[cursor.next] = {time, recorded, cursor.next};
+    }
+  }
+  return recorded == header_.event_count && recorded == block_.allocations.size();
+}
+
+std::optional<DecodedBlock> AllocationDecoder::decode() {
+  read_heads();
+  read_recipes();
+  for (size_t i = 0; i < allocation_column_count; ++i)
+    columns_.emplace_back(reader_.take_bytes(reader_.take_uleb128()));
+  if (!reader_) return std::nullopt;
+  block_.allocations.reserve(std::min<size_t>(header_.event_count, column(AllocationColumn::time_low).remaining()));
+  for (uint32_t i = 0; i < sections_.size(); ++i) read_section(i);
+  const bool all_read = std::all_of(columns_.begin(), columns_.end(), [](const ByteReader& c) { return bool(c); });
+  if (!all_read || !number_places()) return std::nullopt;
+  sort_by_time(block_.order);
+  return std::move(block_);
+}
+
+}  // namespace
+
+std::optional<DecodedBlock> decode_allocations(Bytes events, const BlockHeader& header, const BlockNumbers& numbers) {
+  return AllocationDecoder(events, header, numbers).decode();
+}
+
+}  // namespace culprit

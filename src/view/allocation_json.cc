@@ -1,0 +1,81 @@
+#include "view/allocation_views.h"
+#include "view/report_json.h"
+
+namespace culprit {
+
+namespace {
+
+Json count_json(const BlockCount& count) { return {{"count", count.blocks}, {"bytes", count.bytes}}; }
+
+Json group_json(const AllocationReport& report, const AllocationGroup& group) {
+  Json json = {{"count", group.outstanding.blocks}, {"bytes", group.outstanding.bytes}};
+  if (report.by == AllocationKey::size) json["size"] = group.largest;
+  json["function"] = group.function;
+  json["made"] = count_json(group.made);
+  json["at_peak"] = count_json(group.at_peak);
+  json["temporary"] = group.temporary;
+  json["smallest"] = group.smallest;
+  json["largest"] = group.largest;
+  json["verdict"] = word(name_of(group.verdict));
+  json["evidence"] = group.evidence;
+  json["bytes_per_second"] = number_or_null(group.rate);
+  json["first"] = number_or_null(group.first);
+  json["last"] = number_or_null(group.last);
+  json["bytes_at_looks"] = group.looks;
+  if (report.by == AllocationKey::stack) {
+    json["blamed"] = blamed_json(group.stack);
+    json["stack_truncated"] = group.stack.truncated;
+    json["stack"] = frames_json(group.stack);
+  }
+  return json;
+}
+
+Json memory_json(const ProcessMemoryReport& process) {
+  return {{"name", utf8(process.name)},
+          {"pid", process.pid},
+          {"made", count_json(process.made)},
+          {"outstanding", count_json(process.outstanding)},
+          {"most", count_json(process.most)},
+          {"most_at", number_or_null(process.most_at)},
+          {"gone_with_exec", count_json(process.gone_with_exec)},
+          {"unknown_releases", process.unknown_releases},
+          {"forked", process.forked}};
+}
+
+}  // namespace
+
+std::string as_json(const AllocationReport& report, const std::string& target) {
+  Json groups = Json::array();
+  for (const AllocationGroup& group : report.groups) groups.push_back(group_json(report, group));
+  return json_text({{"schema", json_schema},
+                    {"target", utf8(target)},
+                    {"exact", report.exact},
+                    {"losses", losses_json(report.losses)},
+                    {"recording",
+                     {{"command", utf8(report.command)},
+                      {"recorded_by", utf8(report.recorded_by)},
+                      {"machine", utf8(report.machine)},
+                      {"wall_clock_ns", report.wall_clock_ns},
+                      {"duration", number_or_null(report.duration)},
+                      {"complete", report.complete}}},
+                    {"window", {{"from", number_or_null(report.from)}, {"to", number_or_null(report.to)}}},
+                    {"by", report.by == AllocationKey::size ? "size" : "stack"},
+                    {"view", word(name_of(report.view))},
+                    {"totals",
+                     {{"made", count_json(report.made)},
+                      {"released", report.released},
+                      {"outstanding", count_json(report.outstanding)},
+                      {"most", count_json(report.most)},
+                      {"most_at", number_or_null(report.most_at)},
+                      {"temporary", report.temporary},
+                      {"growing_groups", report.growing_groups},
+                      {"growing", count_json(report.growing)},
+                      {"groups_hidden", report.groups_hidden},
+                      {"hidden", count_json(report.hidden)},
+                      {"suppressed_groups", report.suppressed_groups},
+                      {"suppressed", count_json(report.suppressed)}}},
+                    {"groups", groups},
+                    {"processes", list_json(report.processes, memory_json)}});
+}
+
+}  // namespace culprit

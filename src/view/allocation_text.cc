@@ -1,0 +1,172 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/text.h"
+#include "view/allocation_views.h"
+#include "view/answer_text.h"
+#include "view/stack_text.h"
+#include "view/totals_text.h"
+
+namespace culprit {
+
+namespace {
+
+constexpr size_t indent = 4, groups_in_full = 3, processes_shown = 8;
+
+std::string amount(const BlockCount& count) {
+  return fmt::format("{} in {}", bytes_in_words(count.bytes), counted(count.blocks, "block"));
+}
+
+std::string percent(uint64_t part, uint64_t whole) {
+  if (whole == 0) return "0 %";
+  const double share = 100.0 * static_cast<double>(part) / static_cast<double>(whole);
+  return share > 0 && share < 1 ? "under 1 %" : fmt::format("{:.0f} %", share);
+}
+
+// What the view counts of a group, in words of one size.
+std::string weight(const AllocationGroup& group, AllocationView view) {
+  if (view == AllocationView::temporary) return fmt::format("{} temporary", with_thousands(group.temporary));
+  return amount(view == AllocationView::peak ? group.at_peak : group.outstanding);
+}
+
+std::string size_words(const AllocationGroup& group) {
+  return group.smallest == group.largest
+             ? fmt::format("each {}", bytes_in_words(group.largest))
+             : fmt::format("{} to {} each", bytes_in_words(group.smallest), bytes_in_words(group.largest));
+}
+
+std::string place_of(const AllocationReport& report, const AllocationGroup& group, size_t columns) {
+  return report.by == AllocationKey::size ? fmt::format("blocks of {} bytes", with_thousands(group.largest))
+                                          : blamed_phrase(group.stack, columns);
+}
+
+std::string headline(const AllocationReport& report, const TextStyle& style) {
+  if (report.made.blocks == 0) return "culprit: no memory was allocated";
+  if (report.view == AllocationView::peak) {
+    std::string words = fmt::format("culprit: at most {} in use, after {}",
+                                    inked(style, Ink::strong, amount(report.most)), duration_in_words(report.most_at));
+    if (!report.groups.empty()) words += ", the most of it from " + place_of(report, report.groups.front(), 72);
+    return words;
+  }
+  if (report.view == AllocationView::temporary) {
+    std::string words =
+        fmt::format("culprit: {} of {} temporary ({})", with_thousands(report.temporary),
+                    counted(report.made.blocks, "allocation"), percent(report.temporary, report.made.blocks));
+    if (!report.groups.empty()) words += ", the most in " + place_of(report, report.groups.front(), 72);
+    return words;
+  }
+  if (report.outstanding.blocks == 0)
+    return fmt::format("culprit: {}: {}, all released", inked(style, Ink::good, "no memory is left"),
+                       counted(report.made.blocks, "allocation"));
+  std::string words = fmt::format("culprit: {} left", inked(style, Ink::strong, amount(report.outstanding)));
+  auto worst = std::ranges::find(report.groups, AllocationVerdict::grows, &AllocationGroup::verdict);
+  if (worst != report.groups.end()) {
+    words += fmt::format(
+        "; {}, the most from {}",
+        inked(style, Ink::bad,
+              counted(report.growing_groups, report.by == AllocationKey::size ? "size grows" : "stack grows",
+                      report.by == AllocationKey::size ? "sizes grow" : "stacks grow")),
+        inked(style, Ink::strong, place_of(report, *worst, 72)));
+  } else if (!report.groups.empty()) {
+    words += ", none of it growing; the most from " + place_of(report, report.groups.front(), 72);
+  }
+  return words;
+}
+
+std::string group_text(const AllocationReport& report, const AllocationGroup& group,
+                       const AllocationTextOptions& options) {
+  const TextStyle& style = options.style;
+  const bool grows = group.verdict == AllocationVerdict::grows && report.view == AllocationView::outstanding;
+  std::string head = inked(style, grows ? Ink::bad : Ink::strong, weight(group, report.view));
+  head += fmt::format("   {}", size_words(group));
+  if (report.view == AllocationView::outstanding && group.verdict != AllocationVerdict::none)
+    head += fmt::format(", {}", inked(style, Ink::warning, name_of(group.verdict)));
+  if (grows) head += fmt::format(": {}", group.evidence);
+  std::string text = "  " + wrapped(head, style.columns, 2, indent) + "\n";
+  text += stack_text(group.stack, {style, indent, options.details, options.source});
+  std::string history = fmt::format("{} by {}, {} temporary", counted(group.made.blocks, "allocation"), group.function,
+                                    with_thousands(group.temporary));
+  if (group.outstanding.blocks != 0)
+    history += fmt::format("; {} left, made {} to {} after the start", with_thousands(group.outstanding.blocks),
+                           duration_in_words(group.first), duration_in_words(group.last));
+  return text + line_text(style, history, indent);
+}
+
+std::string group_line(const AllocationReport& report, const AllocationGroup& group, const TextStyle& style) {
+  std::string what =
+      report.view == AllocationView::temporary
+          ? fmt::format("{:>11} temporary", with_thousands(group.temporary))
+          : fmt::format(
+                "{:>9} in {:>9}",
+                bytes_in_words(report.view == AllocationView::peak ? group.at_peak.bytes : group.outstanding.bytes),
+                with_thousands(report.view == AllocationView::peak ? group.at_peak.blocks : group.outstanding.blocks));
+  const bool tells_verdict = report.view == AllocationView::outstanding;
+  std::string left = "  " + what + "  " + padded(tells_verdict ? name_of(group.verdict) : "", tells_verdict ? 6 : 0);
+  const size_t used = display_width(left) + 1;
+  return left + " " + place_of(report, group, style.columns > used + 24 ? style.columns - used : 24) + "\n";
+}
+
+std::string groups_text(const AllocationReport& report, const AllocationTextOptions& options) {
+  std::string text;
+  const bool in_lines = report.by == AllocationKey::size;
+  for (size_t i = 0; i < report.groups.size(); ++i) {
+    const bool in_full = !in_lines && (options.details || i < groups_in_full);
+    if (in_full) text += "\n" + group_text(report, report.groups[i], options);
+    if (!in_full && (i == 0 || i == groups_in_full)) text += "\n";
+    if (!in_full) text += group_line(report, report.groups[i], options.style);
+  }
+  if (report.groups_hidden != 0)
+    text += fmt::format(
+        "\n  … and {} with {} (--top N, --all)\n", counted(report.groups_hidden, "more group"),
+        report.view == AllocationView::temporary ? counted(report.hidden.blocks, "allocation") : amount(report.hidden));
+  return text;
+}
+
+std::string process_line(const ProcessMemoryReport& process, const TextStyle& style) {
+  std::string words =
+      fmt::format("{}: {} left, at most {}, {}", process_words(process.name, process.pid), amount(process.outstanding),
+                  bytes_in_words(process.most.bytes), counted(process.made.blocks, "allocation"));
+  if (process.gone_with_exec.blocks != 0)
+    words += fmt::format("; {} gone with the program it was before", amount(process.gone_with_exec));
+  if (process.unknown_releases != 0)
+    words += fmt::format("; {} {}", counted(process.unknown_releases, "release"),
+                         process.forked ? "of what it inherited" : "of memory from before the recording");
+  return line_text(style, words, indent);
+}
+
+std::string totals_text(const AllocationReport& report, const AllocationTextOptions& options) {
+  const TextStyle& style = options.style;
+  std::string text =
+      line_text(style, fmt::format("{} in {}: {} made, {} left, {} temporary; at most {} in use, after {}",
+                                   counted(report.made.blocks, "allocation"), duration_in_words(report.duration),
+                                   bytes_in_words(report.made.bytes), with_thousands(report.outstanding.blocks),
+                                   percent(report.temporary, report.made.blocks), bytes_in_words(report.most.bytes),
+                                   duration_in_words(report.most_at)));
+  const size_t shown_processes = options.details ? report.processes.size() : processes_shown;
+  const bool one = report.processes.size() == 1 && report.processes.front().unknown_releases == 0;
+  for (size_t i = 0; i < std::min(shown_processes, report.processes.size()) && !one; ++i)
+    text += process_line(report.processes[i], style);
+  if (report.processes.size() > shown_processes)
+    text += line_text(style,
+                      fmt::format("… and {} (--all)",
+                                  counted(report.processes.size() - shown_processes, "more process", "more processes")),
+                      indent);
+  if (report.suppressed_groups != 0)
+    text += line_text(style, fmt::format("suppressed: {} in {}", amount(report.suppressed),
+                                         counted(report.suppressed_groups, "group")));
+  return text;
+}
+
+}  // namespace
+
+std::string as_text(const AllocationReport& report, const AllocationTextOptions& options) {
+  const TextStyle& style = options.style;
+  std::string text = wrapped(headline(report, style), style.columns, 0, 9) + "\n";
+  text += groups_text(report, options) + "\n" + totals_text(report, options) + losses_text(report.losses, style);
+  if (!options.recording.empty())
+    text += fmt::format("  recording: {} (culprit heap shows this again)\n", shown(options.recording, 160));
+  return text;
+}
+
+}  // namespace culprit

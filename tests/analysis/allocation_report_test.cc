@@ -1,0 +1,184 @@
+// What of a recording's memory is left, was there at the peak, or was temporary: worked out on paper, and compared.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "analysis/build_allocation_report.h"
+#include "support/trace_builder.h"
+
+namespace culprit {
+namespace {
+
+using ::culprit::testing::TraceBuilder;
+
+// The trace's own names: a function each.
+SymbolLookup names_of(const TraceBuilder& trace) {
+  return [&trace](std::span<const SymbolRequest> requests) {
+    std::vector<SymbolizedFrame> answers(requests.size());
+    for (size_t i = 0; i < requests.size(); ++i)
+      answers[i].frames.push_back({.function = trace.function_at(requests[i].offset)});
+    return answers;
+  };
+}
+
+AllocationReport report_of(TraceBuilder& trace, const AllocationReportOptions& options = {}) {
+  auto report = build_allocation_report(trace, names_of(trace), options);
+  EXPECT_TRUE(report);
+  return *report;
+}
+
+const AllocationGroup* group_of(const AllocationReport& report, std::string_view function) {
+  for (const AllocationGroup& group : report.groups)
+    if (!group.stack.frames.empty() && group.stack.frames.front().function == function) return &group;
+  return nullptr;
+}
+
+::testing::Matcher<BlockCount> blocks(uint64_t count, uint64_t bytes) {
+  return ::testing::AllOf(::testing::Field(&BlockCount::blocks, count), ::testing::Field(&BlockCount::bytes, bytes));
+}
+
+struct OneProcess {
+  OneProcess() : process(trace.process(10, "program")) {
+    trace.launch(0, process);
+    leak = trace.stack("leak@program main@program");
+    use = trace.stack("use@program main@program");
+  }
+  TraceBuilder trace;
+  ProcessId process;
+  StackId leak, use;
+};
+
+TEST(AllocationReport, CountsWhatIsLeftByStack) {
+  OneProcess one;
+  one.trace.allocate(1, one.process, 0x10, 100, one.leak)
+      .allocate(2, one.process, 0x20, 50, one.use)
+      .release(3, one.process, 0x20)
+      .allocate(4, one.process, 0x20, 60, one.leak)
+      .ends(10);
+  AllocationReport report = report_of(one.trace);
+  ASSERT_EQ(report.groups.size(), 1u);
+  EXPECT_EQ(report.groups[0].stack.frames.front().function, "leak");
+  EXPECT_THAT(report.groups[0].outstanding, blocks(2, 160));
+  EXPECT_DOUBLE_EQ(report.groups[0].first, 0.001);
+  EXPECT_DOUBLE_EQ(report.groups[0].last, 0.004);
+  EXPECT_THAT(report.outstanding, blocks(2, 160));
+  EXPECT_THAT(report.made, blocks(3, 210));
+  EXPECT_EQ(report.released, 1u);
+  EXPECT_TRUE(report.exact);
+}
+
+TEST(AllocationReport, SaysWhatLivedAtThePeakWhateverCameAfter) {
+  OneProcess one;
+  one.trace.allocate(1, one.process, 0x10, 100, one.leak)
+      .allocate(2, one.process, 0x20, 1000, one.use)
+      .allocate(3, one.process, 0x30, 1000, one.use)  // 2100: the first peak
+      .release(4, one.process, 0x20)
+      .allocate(5, one.process, 0x20, 5, one.leak)
+      .allocate(6, one.process, 0x40, 1500, one.use)  // 2605: the second
+      .release(7, one.process, 0x10)
+      .release(8, one.process, 0x40)
+      .release(9, one.process, 0x30)
+      .allocate(10, one.process, 0x50, 2500, one.leak)  // 2505
+      .ends(20);
+  AllocationReport report = report_of(one.trace, {.view = AllocationView::peak});
+  EXPECT_THAT(report.most, blocks(4, 2605));
+  EXPECT_DOUBLE_EQ(report.most_at, 0.006);
+  EXPECT_THAT(group_of(report, "leak")->at_peak, blocks(2, 105));
+  EXPECT_THAT(group_of(report, "use")->at_peak, blocks(2, 2500));
+  EXPECT_EQ(report.groups.front().stack.frames.front().function, "use");
+}
+
+TEST(AllocationReport, CallsTemporaryWhatIsFreedBeforeItsThreadAllocatesAgain) {
+  OneProcess one;
+  one.trace.allocate(1, one.process, 0x10, 8, one.use, 1)
+      .allocate(2, one.process, 0x20, 8, one.use, 2)  // another thread's: nothing to it
+      .release(3, one.process, 0x10, 2)               // whoever frees it
+      .allocate(4, one.process, 0x10, 8, one.use, 1)
+      .allocate(5, one.process, 0x30, 8, one.use, 1)
+      .release(6, one.process, 0x10, 1)  // not the last one
+      .ends(10);
+  AllocationReport report = report_of(one.trace, {.view = AllocationView::temporary});
+  EXPECT_EQ(report.temporary, 1u);
+  EXPECT_EQ(group_of(report, "use")->temporary, 1u);
+}
+
+TEST(AllocationReport, GroupsBySize) {
+  OneProcess one;
+  one.trace.allocate(1, one.process, 0x10, 64, one.leak)
+      .allocate(2, one.process, 0x20, 64, one.use)
+      .allocate(3, one.process, 0x30, 8, one.use)
+      .ends(10);
+  AllocationReport report = report_of(one.trace, {.by = AllocationKey::size});
+  ASSERT_EQ(report.groups.size(), 2u);
+  EXPECT_THAT(report.groups[0].outstanding, blocks(2, 128));
+  EXPECT_EQ(report.groups[0].largest, 64u);
+  EXPECT_TRUE(report.groups[0].stack.frames.empty());
+}
+
+TEST(AllocationReport, TellsWhatGrowsFromWhatIsHeld) {
+  OneProcess one;
+  StackId cache = one.trace.stack("cache@program main@program");
+  for (int i = 0; i < 100; ++i) one.trace.allocate(1, one.process, 0x1000 + 0x10 * i, 500, one.use);
+  for (int i = 0; i < 200; ++i) {
+    one.trace.allocate(2 + i, one.process, 0x10000 + 0x10 * i, 10, one.leak);
+    one.trace.allocate(2 + i, one.process, 0x20000 + 0x10 * i, 10, cache);
+    if (i >= 20) one.trace.release(2 + i, one.process, 0x20000 + 0x10 * (i - 20));
+  }
+  one.trace.ends(202);
+  AllocationReport report = report_of(one.trace);
+  EXPECT_EQ(group_of(report, "leak")->verdict, AllocationVerdict::grows);
+  EXPECT_GT(group_of(report, "leak")->rate, 0);
+  EXPECT_EQ(group_of(report, "use")->verdict, AllocationVerdict::held);
+  EXPECT_EQ(group_of(report, "cache")->verdict, AllocationVerdict::held);  // bounded, though all of it is new
+  EXPECT_EQ(report.growing_groups, 1u);
+}
+
+TEST(AllocationReport, FollowsForkAndExec) {
+  OneProcess one;
+  ProcessId child = one.trace.process(11, "child");
+  one.trace.allocate(1, one.process, 0x10, 100, one.use)
+      .fork(2, one.process, child)
+      .release(3, child, 0x10)  // its copy: the parent's lives on
+      .allocate(4, child, 0x10, 7, one.leak)
+      .allocate(5, child, 0x20, 9, one.leak)
+      .exec(6, child)
+      .allocate(7, child, 0x10, 30, one.leak)
+      .exit(8, child)
+      .ends(10);
+  AllocationReport report = report_of(one.trace);
+  EXPECT_THAT(report.outstanding, blocks(2, 130));
+  EXPECT_THAT(group_of(report, "leak")->outstanding, blocks(1, 30));
+  EXPECT_THAT(group_of(report, "use")->outstanding, blocks(1, 100));
+  ASSERT_EQ(report.processes.size(), 2u);
+  const ProcessMemoryReport& of_child = report.processes[1];
+  EXPECT_EQ(of_child.pid, 11u);
+  EXPECT_EQ(of_child.unknown_releases, 1u);
+  EXPECT_THAT(of_child.gone_with_exec, blocks(2, 16));
+  EXPECT_TRUE(report.exact);
+}
+
+TEST(AllocationReport, LooksAtAWindowOnly) {
+  OneProcess one;
+  one.trace.allocate(1, one.process, 0x10, 1, one.leak)
+      .allocate(5, one.process, 0x20, 2, one.leak)
+      .release(6, one.process, 0x10)
+      .allocate(7, one.process, 0x10, 4, one.leak)
+      .release(8, one.process, 0x20)
+      .allocate(9, one.process, 0x30, 8, one.leak)
+      .ends(10);
+  AllocationReport report = report_of(one.trace, {.from = TraceBuilder::ms(4), .to = TraceBuilder::ms(8.5)});
+  EXPECT_THAT(report.outstanding, blocks(1, 4));
+  EXPECT_THAT(report.made, blocks(2, 6));
+}
+
+TEST(AllocationReport, IsPartialWhereABlockIsGivenOutTwice) {
+  OneProcess one;
+  one.trace.allocate(1, one.process, 0x10, 1, one.leak).allocate(2, one.process, 0x10, 2, one.use).ends(10);
+  AllocationReport report = report_of(one.trace);
+  EXPECT_THAT(report.outstanding, blocks(1, 2));
+  EXPECT_FALSE(report.exact);
+  ASSERT_EQ(report.losses.size(), 1u);
+  EXPECT_EQ(report.losses.front().kind, LossKind::unseen_release);
+}
+
+}  // namespace
+}  // namespace culprit

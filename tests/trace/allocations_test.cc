@@ -1,0 +1,150 @@
+// Allocations in recordings: what goes in comes out, and nothing else does.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "support/sample_events.h"
+#include "trace/trace_reader.h"
+#include "trace/trace_writer.h"
+
+namespace culprit {
+namespace {
+
+class Collected final : public EventSink {
+ public:
+  void on_handle(const HandleEvent& event) override { order.push_back(event.time); }
+  void on_process(const ProcessEvent&) override {}
+  void on_thread(const ThreadEvent&) override {}
+  void on_snapshot(const HandleSnapshot&) override {}
+  void on_mark(const Mark&) override {}
+  void on_loss(const Loss& loss) override { losses.push_back(loss); }
+  void on_allocation(const AllocationEvent& event) override {
+    order.push_back(event.time);
+    events.push_back(event);
+  }
+  std::vector<AllocationEvent> events;
+  std::vector<Time> order;
+  std::vector<Loss> losses;
+};
+
+struct Written {
+  explicit Written(const SampleProgram& sample)
+      : program(sample), writer(std::move(TraceWriter::create_temporary(program.tables, program.info()).value())) {}
+
+  // With the ids that the program has for what the recording names.
+  Collected read() {
+    EXPECT_TRUE(writer->finish(program.info()));
+    trace = std::move(writer->reopen().value());
+    Collected collected;
+    EXPECT_TRUE(trace->replay(collected));
+    for (AllocationEvent& event : collected.events) {
+      EXPECT_EQ(trace->tables().process(event.process).pid, 100u);
+      event.process = program.server;
+      if (event.stack == StackId::none) continue;
+      EXPECT_EQ(trace->tables().stacks.frames(event.stack).size(), 3u);
+      event.stack = program.open_stack;
+    }
+    return collected;
+  }
+
+  const SampleProgram& program;
+  std::unique_ptr<TraceWriter> writer;
+  std::unique_ptr<Trace> trace;
+};
+
+AllocationEvent made(const SampleProgram& program, Time time, uint64_t address, uint64_t size, uint32_t tid = 100) {
+  return {.time = time,
+          .address = address,
+          .size = size,
+          .process = program.server,
+          .tid = tid,
+          .stack = program.open_stack,
+          .function = AllocatorFunction::calloc};
+}
+
+AllocationEvent released(const SampleProgram& program, Time time, uint64_t address, uint32_t tid = 100) {
+  return {.time = time,
+          .address = address,
+          .process = program.server,
+          .tid = tid,
+          .function = AllocatorFunction::free,
+          .action = AllocationAction::release};
+}
+
+TEST(AllocationsInATrace, ComeBackAsTheyWere) {
+  SampleProgram program;
+  Written written(program);
+  std::vector<AllocationEvent> all = {
+      made(program, 1000, 0x5555'0000'0010, 24),
+      made(program, 1001, 0x7fff'ffff'fff0, UINT64_MAX),  // any size
+      made(program, 1002, 0x7000'0000'0003, 0),           // of an allocator with other ideas of alignment
+      released(program, 1003, 0x5555'0000'0010),
+      made(program, 1003, 0x5555'0000'0010, 25),
+      released(program, 5'000'000'000, 0x7fff'ffff'fff0),
+  };
+  all[2].stack = StackId::none;
+  all[4].function = AllocatorFunction::realloc;
+  for (const AllocationEvent& event : all) written.writer->on_allocation(event);
+  Collected collected = written.read();
+  EXPECT_EQ(collected.events, all);
+  EXPECT_THAT(collected.losses, testing::IsEmpty());
+}
+
+TEST(AllocationsInATrace, OfSeveralThreadsAndHandlesComeInOrderOfTime) {
+  SampleProgram program;
+  Written written(program);
+  std::vector<AllocationEvent> all;
+  for (Time i = 0; i < 1000; ++i)
+    all.push_back(made(program, 10'000 + i, 0x1000 + 16 * static_cast<uint64_t>(i), 8, 100 + i % 3));
+  // Rings are drained one after another.
+  for (uint32_t tid = 100; tid < 103; ++tid)
+    for (const AllocationEvent& event : all)
+      if (event.tid == tid) written.writer->on_allocation(event);
+  written.writer->on_handle(program.opened(10'500, 3));
+  written.writer->on_handle(program.opened(9'000, 4));
+  Collected collected = written.read();
+  EXPECT_EQ(collected.events, all);
+  EXPECT_EQ(collected.order.size(), 1002u);
+  EXPECT_TRUE(std::is_sorted(collected.order.begin(), collected.order.end()));
+}
+
+TEST(AllocationsInATrace, OfOneTimeKeepTheOrderOfRecording) {
+  SampleProgram program;
+  Written written(program);
+  std::vector<AllocationEvent> all;
+  for (int i = 0; i < 50; ++i) {
+    all.push_back(made(program, 7, 0x1000, 8, 100));
+    all.push_back(released(program, 7, 0x1000, 101));
+  }
+  for (const AllocationEvent& event : all) written.writer->on_allocation(event);
+  EXPECT_EQ(written.read().events, all);
+}
+
+TEST(AllocationsInATrace, MayBeMoreThanABlockHolds) {
+  SampleProgram program;
+  Written written(program);
+  constexpr uint64_t count = 600'000;
+  for (uint64_t i = 0; i < count; ++i) {
+    const AllocationEvent event =
+        made(program, static_cast<Time>(1000 + i * 50), 0x10000 + (i % 777) * 32, 100 + i % 5);
+    written.writer->on_allocation(event);
+  }
+  const uint64_t bytes = written.writer->bytes_written();
+  Collected collected = written.read();
+  ASSERT_EQ(collected.events.size(), count);
+  EXPECT_EQ(collected.events.back(), made(program, static_cast<Time>(1000 + (count - 1) * 50),
+                                          0x10000 + ((count - 1) % 777) * 32, 100 + (count - 1) % 5));
+  EXPECT_LT(bytes, 3 * count);
+}
+
+TEST(AllocationsInATrace, AreSaidToBeThere) {
+  SampleProgram program;
+  TraceInfo info = program.info();
+  info.allocations = 1;
+  auto writer = std::move(TraceWriter::create_temporary(program.tables, info).value());
+  EXPECT_EQ(writer->reopen().value()->info().allocations, 1u);
+  ASSERT_TRUE(writer->finish(info));
+  EXPECT_EQ(writer->reopen().value()->info().allocations, 1u);
+}
+
+}  // namespace
+}  // namespace culprit
