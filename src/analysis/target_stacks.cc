@@ -70,12 +70,13 @@ std::optional<UnwindCode> TargetStacks::code_at(uint64_t pc) {
   return UnwindCode{module->bias, table->rows, table->far};
 }
 
-WalkedStack TargetStacks::walk(const TargetThread& thread) {
+WalkedStack TargetStacks::walk(const TargetThread& thread, size_t limit) {
   if (thread.known == RegistersKnown::none) return {};
   const Registers& registers = thread.registers;
   CodeLookup code = [this](uint64_t pc) { return code_at(pc); };
   return walk_stack({registers.rip, registers.rsp, registers.rbp, thread.known == RegistersKnown::all},
-                    target_.stack_memory(thread), code, {.is_in_system_call = thread.blocked_in.has_value()});
+                    target_.stack_memory(thread), code,
+                    {.limit = limit, .is_in_system_call = thread.blocked_in.has_value()});
 }
 
 std::vector<WalkedStack> TargetStacks::walk_all(std::span<TargetThread> threads) {

@@ -22,7 +22,8 @@ class TargetStacks {
 
   // From what is known of the thread, as of the target's last threads(); no frames: nothing is. If it is truncated and
   // `needs_bp`, RegistersKnown::stack_only was not enough, and Target::complete() helps.
-  WalkedStack walk(const TargetThread& thread);
+  // `limit`: of frames; beyond, it is truncated.
+  WalkedStack walk(const TargetThread& thread, size_t limit = UnwindOptions{}.limit);
   // Of each; those for which it was not enough are completed, which stops them for a moment, and walked again.
   std::vector<WalkedStack> walk_all(std::span<TargetThread> threads);
 

@@ -164,6 +164,11 @@ Result<std::vector<TargetThread>> threads_asked_for(Target& target, const std::s
 }  // namespace
 
 Result<ThreadReport> report_threads(Target& target, const SymbolLookup& lookup, const ThreadQuestion& question) {
+  TargetStacks stacks(target, question.names ? lookup : SymbolLookup());
+  return report_threads(target, stacks, question);
+}
+
+Result<ThreadReport> report_threads(Target& target, TargetStacks& stacks, const ThreadQuestion& question) {
   size_t all_threads = 0;
   auto threads = threads_asked_for(target, question.thread, all_threads);
   if (!threads) return tl::unexpected<Error>(threads.error());
@@ -172,7 +177,6 @@ Result<ThreadReport> report_threads(Target& target, const SymbolLookup& lookup, 
   report.pid = info.pid;
   report.death = death_words(info);
   report.all_threads = all_threads;
-  TargetStacks stacks(target, question.names ? lookup : SymbolLookup());
   UniqueStacks unique(stacks.walk_all(*threads));
   fold(report, *threads, unique, stacks.report(unique.stacks), question, names_of_handles(target));
   report.longest_stop = static_cast<double>(target.longest_stop()) / 1e9;

@@ -8,6 +8,7 @@
 #include "analysis/handle_report.h"
 #include "analysis/missing_modules.h"
 #include "analysis/report_stack.h"
+#include "analysis/target_stacks.h"
 #include "target/target.h"
 
 namespace culprit {
@@ -53,5 +54,7 @@ struct ThreadReport {
 };
 
 Result<ThreadReport> report_threads(Target& target, const SymbolLookup& lookup, const ThreadQuestion& question);
+// With what `stacks` knows already; whether there are names is up to it.
+Result<ThreadReport> report_threads(Target& target, TargetStacks& stacks, const ThreadQuestion& question);
 
 }  // namespace culprit

@@ -1,30 +1,21 @@
 #include "arch/instructions.h"
 
-#include <capstone/capstone.h>
-
 #include <array>
 #include <utility>
+
+#include "arch/capstone_state.h"
 
 namespace culprit {
 
 namespace {
 
-constexpr x86_reg register_names[16][4] = {
-    {X86_REG_RAX, X86_REG_EAX, X86_REG_AX, X86_REG_AL},      {X86_REG_RCX, X86_REG_ECX, X86_REG_CX, X86_REG_CL},
-    {X86_REG_RDX, X86_REG_EDX, X86_REG_DX, X86_REG_DL},      {X86_REG_RBX, X86_REG_EBX, X86_REG_BX, X86_REG_BL},
-    {X86_REG_RSP, X86_REG_ESP, X86_REG_SP, X86_REG_SPL},     {X86_REG_RBP, X86_REG_EBP, X86_REG_BP, X86_REG_BPL},
-    {X86_REG_RSI, X86_REG_ESI, X86_REG_SI, X86_REG_SIL},     {X86_REG_RDI, X86_REG_EDI, X86_REG_DI, X86_REG_DIL},
-    {X86_REG_R8, X86_REG_R8D, X86_REG_R8W, X86_REG_R8B},     {X86_REG_R9, X86_REG_R9D, X86_REG_R9W, X86_REG_R9B},
-    {X86_REG_R10, X86_REG_R10D, X86_REG_R10W, X86_REG_R10B}, {X86_REG_R11, X86_REG_R11D, X86_REG_R11W, X86_REG_R11B},
-    {X86_REG_R12, X86_REG_R12D, X86_REG_R12W, X86_REG_R12B}, {X86_REG_R13, X86_REG_R13D, X86_REG_R13W, X86_REG_R13B},
-    {X86_REG_R14, X86_REG_R14D, X86_REG_R14W, X86_REG_R14B}, {X86_REG_R15, X86_REG_R15D, X86_REG_R15W, X86_REG_R15B}};
 constexpr std::pair<x86_reg, int> high_bytes[] = {{X86_REG_AH, 0}, {X86_REG_CH, 1}, {X86_REG_DH, 2}, {X86_REG_BH, 3}};
 
 // For each of capstone's registers the bit of the general register it is part of.
 constexpr auto register_bits = [] {
   std::array<uint16_t, X86_REG_ENDING> bits{};
   for (unsigned number = 0; number < 16; ++number)
-    for (x86_reg name : register_names[number]) bits[name] = static_cast<uint16_t>(1u << number);
+    for (x86_reg name : capstone_registers[number]) bits[name] = static_cast<uint16_t>(1u << number);
   for (auto [name, number] : high_bytes) bits[name] = static_cast<uint16_t>(1u << number);
   return bits;
 }();
@@ -120,16 +111,6 @@ std::optional<uint64_t> jump_target(csh handle, const cs_insn& insn) {
 }
 
 }  // namespace
-
-struct Disassembler::State {
-  csh handle = 0;
-  cs_insn* insn = nullptr;
-
-  ~State() {
-    if (insn != nullptr) cs_free(insn, 1);
-    if (handle != 0) cs_close(&handle);
-  }
-};
 
 Disassembler::Disassembler(std::unique_ptr<State> state) : state_(std::move(state)) {}
 Disassembler::Disassembler(Disassembler&&) noexcept = default;

@@ -10,6 +10,7 @@
 
 #include "base/bytes.h"
 #include "base/result.h"
+#include "model/registers.h"
 
 namespace culprit {
 
@@ -39,6 +40,39 @@ struct InstructionText {
   std::optional<uint64_t> data_address;  // that an operand relative to rip means
 };
 
+// An operand that lies in memory; also those that push, pop, call, ret and leave have without naming them.
+struct MemoryOperand {
+  std::string text;                    // "[rax + 0x18]"
+  std::optional<uint8_t> base, index;  // registers, by their number in machine code
+  uint8_t scale = 1;
+  uint64_t displacement = 0;  // of one relative to rip: the whole address
+  bool by_fs = false, by_gs = false;
+  bool is_computable = true;           // false: its address needs registers that are not general ones
+  uint16_t size = 0;                   // bytes; 0: not known
+  bool reads = false, writes = false;  // neither: not known
+
+  // Nothing: it cannot be computed from these.
+  std::optional<uint64_t> address(const Registers& registers) const;
+};
+
+enum class Flow : uint8_t { on, jump, call, back };  // where it goes next; back: to its caller
+
+// What an instruction works on: which of it can fault.
+struct InstructionOperands {
+  InstructionText text;
+  std::vector<MemoryOperand> memory;  // in the order in which they are named
+  Flow flow = Flow::on;
+  std::optional<uint8_t> flow_register;  // of a jump or call through a register
+  bool is_division = false;              // of integers, by `divisor` or by memory[0]
+  std::optional<uint8_t> divisor;
+  uint16_t operand_size = 0;                         // of the first operand, bytes
+  bool is_breakpoint = false, is_undefined = false;  // int3; ud0, ud1, ud2
+  std::string feature;  // of the processor that it needs, "AVX-512"; empty: nothing special
+};
+
+uint64_t value_of(const Registers& registers, uint8_t reg);
+std::string_view register_name(uint8_t reg);  // "rax"
+
 // Not thread-safe: one per thread.
 class Disassembler {
  public:
@@ -52,6 +86,9 @@ class Disassembler {
   // At most so many instructions; a byte that begins none is one of its own. Ends before an instruction that `code`
   // holds only a part of.
   std::vector<InstructionText> as_text(Bytes code, uint64_t address, size_t most);
+
+  // The first instruction; nothing: the bytes are none.
+  std::optional<InstructionOperands> operands(Bytes code, uint64_t address);
 
  private:
   struct State;

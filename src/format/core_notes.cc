@@ -11,7 +11,7 @@ namespace {
 
 // struct elf_prstatus (include/linux/elfcore.h): siginfo of 12 bytes, pr_cursig, two masks, four ids, four times, then
 // the registers and pr_fpvalid.
-constexpr size_t status_size = 336, status_signal = 12, status_tid = 32, status_registers = 112;
+constexpr size_t status_size = 336, status_signal = 12, status_tid = 32, status_times = 48, status_registers = 112;
 // struct elf_prpsinfo.
 constexpr size_t process_size = 136, process_ids = 16, process_name = 40, process_name_size = 16,
                  process_arguments_size = 80;
@@ -26,6 +26,9 @@ bool has_fault_address(int32_t signal, int32_t code) {
   bool is_fault = signal == SIGSEGV || signal == SIGBUS || signal == SIGILL || signal == SIGFPE || signal == SIGTRAP;
   return is_fault && code > 0 && code != SI_KERNEL;
 }
+
+// siginfo_t::si_syscall, behind the address of the instruction. seccomp alone sends SIGSYS so (SYS_SECCOMP).
+bool has_system_call(int32_t signal, int32_t code) { return signal == SIGSYS && code == 1; }
 
 std::string_view up_to_nul(std::string_view text) { return text.substr(0, text.find('\0')); }
 
@@ -67,6 +70,11 @@ class NoteReader {
     CoreThread thread;
     thread.signal = ByteReader(status, status_signal).take<int16_t>();
     thread.tid = ByteReader(status, status_tid).take<uint32_t>();
+    ByteReader times(status, status_times);  // user and system, each in seconds and microseconds
+    for (int i = 0; i < 2; ++i) {
+      thread.cpu_microseconds += times.take<uint64_t>() * 1'000'000;
+      thread.cpu_microseconds += times.take<uint64_t>();
+    }
     std::memcpy(&thread.registers, status.data() + status_registers, sizeof thread.registers);
     notes_.threads.push_back(std::move(thread));
     return true;
@@ -105,6 +113,9 @@ class NoteReader {
       CoreSender sender{.pid = reader.take<uint32_t>()};
       sender.uid = reader.take<uint32_t>();
       signal.sender = sender;
+    } else if (has_system_call(signal.number, signal.code)) {
+      reader.skip(sizeof(uint64_t));
+      signal.system_call = reader.take<uint32_t>();
     }
     notes_.threads.back().signal_info = signal;
     return true;

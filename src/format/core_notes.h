@@ -25,6 +25,7 @@ struct CoreSignal {
   int32_t number = 0, code = 0;
   std::optional<uint64_t> fault_address;  // of a fault, where the processor told it
   std::optional<CoreSender> sender;       // of a signal that a process sent
+  std::optional<uint32_t> system_call;    // of SIGSYS: the one that was refused
 };
 
 // NT_PRSTATUS, and what follows it up to the next one.
@@ -32,6 +33,7 @@ struct CoreThread {
   uint32_t tid = 0;
   int32_t signal = 0;  // the kernel writes the signal that ended the process into those of all threads
   Registers registers;
+  uint64_t cpu_microseconds = 0;  // by the kernel: of the process's first thread, those of all threads together
   std::optional<CoreSignal> signal_info;
   bool has_floating_point = false;  // NT_FPREGSET is there
 };

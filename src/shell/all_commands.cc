@@ -1,6 +1,7 @@
 // Every command. To add one: a row here and a function beside the others of its subject.
 #include "shell/attach_command.h"
 #include "shell/command.h"
+#include "shell/crash_commands.h"
 #include "shell/diff_command.h"
 #include "shell/doctor.h"
 #include "shell/handle_commands.h"
@@ -169,6 +170,11 @@ constexpr OptionRow stacks_options[] = {
     {"--raw", "", ValueKind::none, "", "addresses and how each was found, without symbols"},
     {"--top", "", ValueKind::count, "N", "show N different stacks (20)"},
     {"--all", "", ValueKind::none, "", "every stack with every frame, and every thread"}};
+constexpr OptionRow crash_options[] = {
+    json_option,
+    executable_option,
+    {"--brief", "", ValueKind::none, "", "the sentence and ten frames, as for the log of a build"},
+    {"--all", "", ValueKind::none, "", "every frame, and every other stack"}};
 constexpr OptionRow doctor_options[] = {json_option};
 constexpr OptionRow help_options[] = {
     {"--markdown", "", ValueKind::none, "", "the whole reference, as in docs/commands.md"}};
@@ -276,6 +282,20 @@ constexpr std::string_view stacks_details =
     "    culprit stacks server\n"
     "    culprit stacks 1234 --find pthread_mutex_lock --all\n"
     "    culprit stacks core --thread 'worker*'";
+constexpr std::string_view crash_details =
+    "One page on what ended a process: the cause in a sentence with what it rests on, the fault, registers and code, "
+    "the\n"
+    "source, the stack with the frame that is to blame and why, the other threads, locks that matter, the program and "
+    "what\n"
+    "to look at next. What cannot be known is not claimed. Of a core in which threads wait for each other, the page is "
+    "about\n"
+    "that. BINARY is the program's file, if it is not where the core says.\n"
+    "\n"
+    "The bucket names equal crashes alike, across builds; the hash is the bucket's, and WinDbg's of the same words.\n"
+    "\n"
+    "    culprit crash core.1234\n"
+    "    culprit crash core.1234 ./server --brief\n"
+    "    culprit crash core.1234 --json | jq -r .bucket";
 constexpr std::string_view doctor_details =
     "Looks at the agent, the C library, permissions, the clock, limits and symbol sources of this machine, and tells "
     "for\n"
@@ -321,6 +341,8 @@ constexpr Command commands[] = {
      watch_options, Operands::at_most_one, run_watch},
     {"locks", "[options] PID|NAME|CORE", "who holds the lock that everybody waits for: owners, waiters, deadlocks",
      locks_details, locks_options, Operands::one, run_locks},
+    {"crash", "[options] CORE|PID|NAME [BINARY]", "what ended a process: where, why and whose fault it was",
+     crash_details, crash_options, Operands::one_or_two, run_crash},
     {"doctor", "[--json]", "what works on this machine, and what to do about the rest", doctor_details, doctor_options,
      Operands::none, run_doctor},
     {"help", "[COMMAND]", "explain culprit, or one command", "", help_options, Operands::at_most_two, run_help},

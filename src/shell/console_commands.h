@@ -17,6 +17,7 @@ ConsoleLine split_line(std::string_view command);
 
 // Rows by subject.
 std::span<const ConsoleCommand> console_control_commands();
+std::span<const ConsoleCommand> console_crash_commands();
 std::span<const ConsoleCommand> console_expression_commands();
 std::span<const ConsoleCommand> console_handle_commands();
 std::span<const ConsoleCommand> console_lock_commands();

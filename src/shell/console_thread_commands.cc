@@ -157,17 +157,6 @@ void threads(Console& console, const ConsoleLine& line) {
   execute_for(console, *choice, rest);
 }
 
-void exception_context(Console& console, const ConsoleLine&) {
-  ConsoleSession& session = console.session();
-  auto target = session.needed_target();
-  if (!target) return console.complain(target.error());
-  uint32_t tid = (*target)->info().signal_tid;
-  if (tid == 0)
-    return console.complain({ErrorKind::not_found, "no thread died of a signal: there is no context to show"});
-  session.make_current(tid);
-  console.execute("r");
-}
-
 constexpr std::string_view subject = "Threads and stacks";
 constexpr ConsoleCommand rows[] = {
     {.subject = subject,
@@ -177,11 +166,6 @@ constexpr ConsoleCommand rows[] = {
          "threads; of one (by its number, the current one, the one that died, all, by its id) s makes it the "
          "current one, k… shows its stack, e COMMAND does that for it: ~*k, ~2s, ~~[22f8]s, ~3e r rip",
      .run = threads},
-    {.subject = subject,
-     .names = ".ecxr .excr",
-     .usage = "",
-     .description = "make the thread that died of a signal the current one",
-     .run = exception_context},
 };
 
 }  // namespace

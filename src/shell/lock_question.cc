@@ -100,13 +100,17 @@ Result<LockQuestion> LockQuestioner::question(const Arguments& arguments) {
 Result<LockReport> LockQuestioner::ask(const Arguments& arguments) {
   auto asked = question(arguments);
   if (!asked) return tl::unexpected<Error>(std::move(asked).error());
+  LockHelpers help = helpers();
+  if (arguments.has("--no-stacks")) help.stacks = nullptr, help.place_taken = nullptr;
+  return examine_locks(target_, *asked, help);
+}
+
+LockHelpers LockQuestioner::helpers() {
   LockHelpers helpers;
   helpers.name = [this](uint64_t address) { return name_of(address); };
-  if (!arguments.has("--no-stacks")) {
-    helpers.stacks = [this](std::span<const uint32_t> tids) { return stacks_of(tids); };
-    helpers.place_taken = [this](const LockHeld& held) { return place_taken(held); };
-  }
-  return examine_locks(target_, *asked, helpers);
+  helpers.stacks = [this](std::span<const uint32_t> tids) { return stacks_of(tids); };
+  helpers.place_taken = [this](const LockHeld& held) { return place_taken(held); };
+  return helpers;
 }
 
 }  // namespace culprit

@@ -21,6 +21,8 @@ class LockQuestioner {
   LockQuestioner(const LockQuestioner&) = delete;
   LockQuestioner& operator=(const LockQuestioner&) = delete;
 
+  // With names and stacks; valid as long as this.
+  LockHelpers helpers();
   // --address (a number, or the name of a variable), --no-wait, --all and --no-stacks.
   Result<LockReport> ask(const Arguments& arguments);
 

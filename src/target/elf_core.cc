@@ -4,11 +4,11 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
-#include <cstring>
 #include <filesystem>
 
 #include "base/text.h"
 #include "format/core_outline.h"
+#include "model/signals.h"
 #include "target/core_file.h"
 #include "target/core_modules.h"
 
@@ -17,6 +17,7 @@ namespace culprit {
 namespace {
 
 constexpr uint64_t page = 4096;
+constexpr uint64_t most_microseconds = uint64_t{1} << 52;  // whatever a note says
 
 // What a system call that is broken off returns within the kernel (include/linux/errno.h): it would be begun again, or
 // give EINTR. So the thread was blocked in it.
@@ -100,6 +101,9 @@ class ElfCore final : public Target {
       if (notes_.process->arguments_are_cut) info_.command += "…";
     }
     if (notes_.threads.empty()) return;
+    for (const CoreThread& thread : notes_.threads)
+      if (notes_.is_by_kernel && thread.tid == info_.pid)
+        info_.cpu_time = static_cast<Time>(std::min<uint64_t>(thread.cpu_microseconds, most_microseconds) * 1000);
     const CoreThread& first = notes_.threads.front();
     info_.signal = first.signal;
     // gcore of a healthy process stores the SIGSTOP by which gdb stopped it.
@@ -108,6 +112,7 @@ class ElfCore final : public Target {
     if (!first.signal_info || first.signal_info->number != first.signal) return;
     info_.signal_code = first.signal_info->code;
     info_.fault_address = first.signal_info->fault_address.value_or(0);
+    info_.refused_call = first.signal_info->system_call;
     if (const auto& sender = first.signal_info->sender) {
       info_.sender_pid = sender->pid;
       info_.sender_uid = sender->uid;
@@ -154,11 +159,6 @@ class ElfCore final : public Target {
   std::vector<TargetThread> threads_;
   std::vector<TargetMapping> mappings_;
 };
-
-std::string signal_name(int32_t signal) {
-  const char* known = ::sigabbrev_np(signal);
-  return known == nullptr ? fmt::format("signal {}", signal) : fmt::format("SIG{}", known);
-}
 
 // "the core of a 32-bit i386 program (sleep, pid 17, ended by SIGSEGV)"
 std::string outline_words(const CoreOutline& outline) {

@@ -85,6 +85,8 @@ struct TargetInfo {
   uint64_t fault_address = 0;               // of SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGTRAP, if `signal_code` says so
   int32_t signal_code = 0;                  // si_code
   uint32_t sender_pid = 0, sender_uid = 0;  // of a signal that somebody sent
+  std::optional<uint32_t> refused_call;     // of SIGSYS: the system call's number
+  std::optional<Time> cpu_time;             // that it had used; nothing: unknown
   std::vector<Loss> losses;  // what is missing from the source as a whole (truncated core, missing files)
 };
 

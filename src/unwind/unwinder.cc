@@ -61,7 +61,7 @@ class Walk {
     // A return address may lie just behind its function.
     uint64_t pc = is_exact ? ip_ : ip_ - 1;
     auto code = code_(pc);
-    if (!code) return Step::impossible;
+    if (!code) return is_exact && returns_from_bad_jump() ? Step::by_scan : Step::impossible;
     const culprit_unwind_row* row = find_row(code->rows, pc - code->bias);
     bool is_first = stack_.frames.size() == 1;
     if ((row == nullptr || CULPRIT_ROW_KIND(*row) == CULPRIT_ROW_NONE) && is_first && options_.is_in_system_call)
@@ -169,6 +169,28 @@ class Walk {
     ip_ = *caller;
     sp_ += 8;
     return true;
+  }
+
+  // A call to where no code is has left its return address on top of the stack before it failed. Any word may look
+  // like one; here it must stand right behind a call.
+  bool returns_from_bad_jump() {
+    auto caller = needed_word(sp_);
+    if (!caller || !stands_behind_call(*caller)) return false;
+    ip_ = *caller;
+    sp_ += 8;
+    return true;
+  }
+
+  bool stands_behind_call(uint64_t address) {
+    constexpr uint64_t longest = 7;
+    if (address < longest || !code_(address - 1)) return false;
+    std::array<uint8_t, longest> bytes;
+    if (!memory_.read(address - longest, std::as_writable_bytes(std::span(bytes)))) return false;
+    if (bytes[longest - 5] == 0xe8) return true;
+    // ff /2: from a register or a word in memory, with or without a displacement and an index.
+    for (size_t length = 2; length <= longest; ++length)
+      if (bytes[longest - length] == 0xff && (bytes[longest - length + 1] >> 3 & 7) == 2) return true;
+    return false;
   }
 
   Step by_pointer() {

@@ -2,6 +2,7 @@
 #include "view/lock_views.h"
 #include "view/lock_words.h"
 #include "view/report_json.h"
+#include "view/target_json.h"
 
 namespace culprit {
 
@@ -109,7 +110,7 @@ Json verdict_json(const LockReport& report, const LockVerdict& verdict) {
 
 }  // namespace
 
-std::string locks_as_json(const LockReport& report) {
+Json locks_json(const LockReport& report) {
   Json cycles = Json::array();
   for (const LockVerdict& verdict : report.verdicts)
     if (verdict.kind != LockVerdictKind::owner_gone && verdict.kind != LockVerdictKind::waiting_for_one)
@@ -131,7 +132,9 @@ std::string locks_as_json(const LockReport& report) {
                  {"locks", list_json(report.locks, lock_json)},
                  {"waits", list_json(report.waits, [&](const LockWait& wait) { return wait_json(report, wait); })},
                  {"notes", list_json(report.notes, utf8)}};
-  return json_text(answer);
+  return answer;
 }
+
+std::string locks_as_json(const LockReport& report) { return json_text(locks_json(report)); }
 
 }  // namespace culprit

@@ -92,32 +92,6 @@ std::string rules_of(const ReportStack& stack, size_t from, size_t to) {
   return words;
 }
 
-std::string source_lines(const ReportFrame& frame, const StackTextOptions& options) {
-  SourceExcerpt excerpt = read_source_excerpt(frame.file, frame.line);
-  auto blank = [](const SourceLine& line) { return line.text.find_first_not_of(' ') == line.text.npos; };
-  while (!excerpt.lines.empty() && blank(excerpt.lines.back())) excerpt.lines.pop_back();
-  while (!excerpt.lines.empty() && blank(excerpt.lines.front())) excerpt.lines.erase(excerpt.lines.begin());
-  std::string text;
-  size_t number_width = excerpt.lines.empty() ? 0 : fmt::formatted_size("{}", excerpt.lines.back().number);
-  for (const SourceLine& line : excerpt.lines) {
-    size_t used = options.indent + number_width + 7;
-    size_t room = options.style.columns > used + 20 ? options.style.columns - used : 20;
-    std::string body = line.text;
-    // Cut at the right, not in the middle: the beginning of a line says what it does.
-    bool cut = display_width(body) > room;
-    while (display_width(body) + (cut ? 1 : 0) > room) {
-      while (!body.empty() && (static_cast<unsigned char>(body.back()) & 0xc0) == 0x80) body.pop_back();
-      body.pop_back();
-    }
-    if (cut) body += "…";
-    std::string row = fmt::format("{} {:>{}}  {}", line.blamed ? '>' : ' ', line.number, number_width, body);
-    row.erase(row.find_last_not_of(' ') + 1);
-    text +=
-        std::string(options.indent + 2, ' ') + inked(options.style, line.blamed ? Ink::strong : Ink::faint, row) + "\n";
-  }
-  return text;
-}
-
 class StackLines {
  public:
   StackLines(const ReportStack& stack, const StackTextOptions& options) : stack_(stack), options_(options) {
@@ -179,7 +153,7 @@ class StackLines {
     if (is_blamed && options_.source) {
       StackTextOptions inner = options_;
       inner.indent += 4;
-      text_ += source_lines(frame, inner);
+      text_ += source_text(frame, inner);
     }
   }
 
@@ -272,6 +246,32 @@ std::string stack_phrase(const ReportStack& stack, size_t columns, bool unicode)
     used += display_width(arrow) + display_width(caller);
   }
   return phrase;
+}
+
+std::string source_text(const ReportFrame& frame, const StackTextOptions& options) {
+  SourceExcerpt excerpt = read_source_excerpt(frame.file, frame.line);
+  auto blank = [](const SourceLine& line) { return line.text.find_first_not_of(' ') == line.text.npos; };
+  while (!excerpt.lines.empty() && blank(excerpt.lines.back())) excerpt.lines.pop_back();
+  while (!excerpt.lines.empty() && blank(excerpt.lines.front())) excerpt.lines.erase(excerpt.lines.begin());
+  std::string text;
+  size_t number_width = excerpt.lines.empty() ? 0 : fmt::formatted_size("{}", excerpt.lines.back().number);
+  for (const SourceLine& line : excerpt.lines) {
+    size_t used = options.indent + number_width + 7;
+    size_t room = options.style.columns > used + 20 ? options.style.columns - used : 20;
+    std::string body = line.text;
+    // Cut at the right, not in the middle: the beginning of a line says what it does.
+    bool cut = display_width(body) > room;
+    while (display_width(body) + (cut ? 1 : 0) > room) {
+      while (!body.empty() && (static_cast<unsigned char>(body.back()) & 0xc0) == 0x80) body.pop_back();
+      body.pop_back();
+    }
+    if (cut) body += "…";
+    std::string row = fmt::format("{} {:>{}}  {}", line.blamed ? '>' : ' ', line.number, number_width, body);
+    row.erase(row.find_last_not_of(' ') + 1);
+    text +=
+        std::string(options.indent + 2, ' ') + inked(options.style, line.blamed ? Ink::strong : Ink::faint, row) + "\n";
+  }
+  return text;
 }
 
 std::string stack_text(const ReportStack& stack, const StackTextOptions& options) {

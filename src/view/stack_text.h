@@ -27,6 +27,9 @@ struct StackTextOptions {
   bool source = true;
 };
 
+// The lines of the source file around the frame's, if it is at hand; else empty.
+std::string source_text(const ReportFrame& frame, const StackTextOptions& options);
+
 // Lines for the blamed frame with its source, its callers, and what was passed over. Each ends with a newline.
 std::string stack_text(const ReportStack& stack, const StackTextOptions& options);
 

@@ -1,5 +1,6 @@
 #include "view/missing_modules_json.h"
 #include "view/report_json.h"
+#include "view/target_json.h"
 #include "view/thread_views.h"
 
 namespace culprit {
@@ -31,7 +32,7 @@ Json group_json(const ThreadReport& report, const ThreadGroup& group) {
 
 }  // namespace
 
-std::string threads_as_json(const ThreadReport& report) {
+Json threads_json(const ThreadReport& report) {
   Json json = {{"schema", json_schema},
                {"target", utf8(report.target)},
                {"kind", report.kind == TargetKind::core ? "core" : "live"},
@@ -48,7 +49,9 @@ std::string threads_as_json(const ThreadReport& report) {
                {"threads", list_json(report.threads, thread_json)}};
   json["groups"] = Json::array();
   for (const ThreadGroup& group : report.groups) json["groups"].push_back(group_json(report, group));
-  return json_text(json);
+  return json;
 }
+
+std::string threads_as_json(const ThreadReport& report) { return json_text(threads_json(report)); }
 
 }  // namespace culprit

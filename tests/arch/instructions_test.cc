@@ -54,5 +54,76 @@ TEST(Disassembler, EndsBeforeAnInstructionThatIsCutOff) {
   EXPECT_TRUE(disassembler->as_text({}, 0x1000, 10).empty());
 }
 
+class Operands : public ::testing::Test {
+ protected:
+  std::optional<InstructionOperands> of(std::initializer_list<int> bytes) {
+    std::vector<std::byte> code;
+    for (int byte : bytes) code.push_back(static_cast<std::byte>(byte));
+    auto disassembler = Disassembler::make();
+    return disassembler ? disassembler->operands(code, 0x1000) : std::nullopt;
+  }
+};
+
+TEST_F(Operands, TellWhatIsWrittenAndWhere) {
+  auto mov = of({0x48, 0xc7, 0x46, 0x18, 5, 0, 0, 0});  // mov qword ptr [rsi + 0x18], 5
+  ASSERT_TRUE(mov);
+  ASSERT_EQ(mov->memory.size(), 1u);
+  const MemoryOperand& operand = mov->memory[0];
+  EXPECT_EQ(operand.text, "[rsi + 0x18]");
+  EXPECT_TRUE(operand.writes);
+  EXPECT_FALSE(operand.reads);
+  EXPECT_EQ(operand.size, 8);
+  EXPECT_EQ(register_name(*operand.base), "rsi");
+  Registers registers;
+  registers.rsi = 0x100;
+  EXPECT_EQ(operand.address(registers), 0x118u);
+}
+
+TEST_F(Operands, IncludeTheStackThatCallsAndReturnsUse) {
+  auto call = of({0xff, 0xd0});  // call rax
+  ASSERT_TRUE(call);
+  EXPECT_EQ(call->flow, Flow::call);
+  EXPECT_EQ(call->flow_register, 0);
+  ASSERT_EQ(call->memory.size(), 1u);
+  EXPECT_TRUE(call->memory[0].writes);
+  Registers registers;
+  registers.rsp = 0x2000;
+  EXPECT_EQ(call->memory[0].address(registers), 0x1ff8u);
+  auto ret = of({0xc3});
+  ASSERT_TRUE(ret);
+  EXPECT_EQ(ret->flow, Flow::back);
+  EXPECT_EQ(ret->memory.at(0).address(registers), 0x2000u);
+}
+
+TEST_F(Operands, OfAddressesThatAreOnlyComputedAreNone) {
+  auto lea = of({0x48, 0x8d, 0x46, 0x18});  // lea rax, [rsi + 0x18]
+  ASSERT_TRUE(lea);
+  EXPECT_TRUE(lea->memory.empty());
+}
+
+TEST_F(Operands, WithSegmentsAndIndexesAreComputed) {
+  auto mov = of({0x64, 0x48, 0x8b, 0x04, 0xcb});  // mov rax, fs:[rbx + rcx*8]
+  ASSERT_TRUE(mov);
+  Registers registers;
+  registers.rbx = 0x10;
+  registers.rcx = 2;
+  registers.fs_base = 0x7000;
+  EXPECT_EQ(mov->memory.at(0).address(registers), 0x7020u);
+}
+
+TEST_F(Operands, OfDivisionsNameTheDivisor) {
+  auto idiv = of({0x48, 0xf7, 0xf9});  // idiv rcx
+  ASSERT_TRUE(idiv);
+  EXPECT_TRUE(idiv->is_division);
+  EXPECT_EQ(idiv->divisor, 1);
+  EXPECT_EQ(idiv->operand_size, 8);
+}
+
+TEST_F(Operands, KnowTrapsBreakpointsAndBytesThatAreNone) {
+  EXPECT_TRUE(of({0x0f, 0x0b})->is_undefined);
+  EXPECT_TRUE(of({0xcc})->is_breakpoint);
+  EXPECT_FALSE(of({0x06, 0x90}));
+}
+
 }  // namespace
 }  // namespace culprit

@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <sstream>
 
+#include "support/kernel_core.h"
 #include "support/run_culprit.h"
 #include "support/walk_target.h"
 
@@ -49,29 +50,12 @@ void expect_the_debuggers_stacks(const std::string& core, const std::string& exe
   for (const auto& [tid, stack] : theirs) EXPECT_EQ(ours[tid], stack) << "thread " << tid;
 }
 
-// Where the kernel writes a core of a process that is started in `folder`; empty: to no plain file there.
-std::string kernels_core(const std::string& folder, pid_t pid) {
-  std::string pattern = contents("/proc/sys/kernel/core_pattern");
-  if (pattern != "core\n") return "";
-  return folder + (contents("/proc/sys/kernel/core_uses_pid") == "1\n" ? "/core." + std::to_string(pid) : "/core");
-}
-
-bool may_leave_cores() {
-  rlimit limit{};
-  return ::getrlimit(RLIMIT_CORE, &limit) == 0 && limit.rlim_max >= (rlim_t{1} << 30);
-}
-
 class CoresOfTheKernel : public ::testing::TestWithParam<const char*> {
  protected:
   // Leaves a core of core_victim, which died as it was told; false: that cannot be had here.
   bool make() {
     if (!may_leave_cores() || kernels_core(folder_.path(), 1).empty() || tool("gdb").empty()) return false;
-    Running victim({program("core_victim"), GetParam()}, {.directory = folder_.path(), .in_child = [] {
-                                                            rlimit all{};
-                                                            ::getrlimit(RLIMIT_CORE, &all);
-                                                            all.rlim_cur = all.rlim_max;
-                                                            ::setrlimit(RLIMIT_CORE, &all);
-                                                          }});
+    Running victim({program("core_victim"), GetParam()}, {.directory = folder_.path(), .in_child = allow_core});
     pid_ = static_cast<uint32_t>(victim.pid());
     Ran ran = victim.wait();
     EXPECT_NE(ran.signal(), 0) << ran.ending();

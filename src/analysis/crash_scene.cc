@@ -1,0 +1,159 @@
+#include "analysis/crash_scene.h"
+
+#include <algorithm>
+#include <array>
+#include <csignal>
+
+#include "analysis/death_words.h"
+#include "base/glob.h"
+#include "symbols/function_name.h"
+
+namespace culprit {
+namespace {
+
+constexpr size_t most_frames = 1'000'000;
+constexpr size_t most_frames_named = 2048;  // beyond, nobody reads them
+constexpr size_t longest_round = 64, furthest_start = 64, fewest_rounds = 3;
+constexpr size_t longest_instruction = 15;
+
+// How often frames[first, first + length) follow each other.
+uint64_t rounds_of(const std::vector<WalkedFrame>& frames, size_t first, size_t length) {
+  size_t at = first + length;
+  while (at < frames.size() && frames[at] == frames[at - length]) ++at;
+  return (at - first) / length;
+}
+
+// The repetition that explains most of the stack.
+std::optional<Recursion> find_recursion(const std::vector<WalkedFrame>& frames) {
+  std::optional<Recursion> best;
+  for (size_t first = 0; first < std::min(frames.size(), furthest_start); ++first) {
+    for (size_t length = 1; length <= longest_round && first + 2 * length <= frames.size(); ++length) {
+      if (!(frames[first] == frames[first + length])) continue;
+      uint64_t rounds = rounds_of(frames, first, length);
+      if (rounds < fewest_rounds || (best && rounds * length <= best->rounds * best->frames)) continue;
+      best = Recursion{first, length, rounds};
+      if (rounds * length > frames.size() / 2) return best;
+    }
+  }
+  return best;
+}
+
+void fold(CrashScene& scene) {
+  std::vector<WalkedFrame>& frames = scene.walked.frames;
+  scene.depth = frames.size();
+  scene.recursion = find_recursion(frames);
+  if (scene.recursion) {
+    auto from = frames.begin() + static_cast<ptrdiff_t>(scene.recursion->first + scene.recursion->frames);
+    frames.erase(from, from + static_cast<ptrdiff_t>((scene.recursion->rounds - 1) * scene.recursion->frames));
+  }
+  if (frames.size() <= most_frames_named) return;
+  frames.resize(most_frames_named);
+  scene.walked.is_truncated = true;
+}
+
+// int3 leaves rip behind itself, where the next line may begin.
+void step_back_from_breakpoint(CrashScene& scene) {
+  std::byte before{};
+  uint64_t& rip = scene.thread.registers.rip;
+  bool is_read = scene.info().signal == SIGTRAP && scene.target.memory().read(rip - 1, std::span(&before, 1));
+  if (is_read && before == std::byte{0xcc}) --rip;
+}
+
+void read_instruction(CrashScene& scene) {
+  std::array<std::byte, longest_instruction> code;
+  uint64_t rip = scene.registers().rip;
+  const TargetMapping* mapping = mapping_at(scene.target, rip);
+  if (mapping == nullptr || !mapping->is_executable) return;
+  size_t size = std::min<uint64_t>(code.size(), mapping->end - rip);
+  if (!scene.target.memory().read(rip, std::span(code).first(size))) return;
+  auto disassembler = Disassembler::make();
+  if (disassembler) scene.instruction = disassembler->operands(Bytes(code).first(size), rip);
+}
+
+bool covers(const MemoryOperand& operand, const Registers& registers, uint64_t address) {
+  auto start = operand.address(registers);
+  return start && address - *start < std::max<uint64_t>(operand.size, 1);
+}
+
+// A general protection fault tells no address: it is that of the operand which is none.
+std::optional<uint64_t> find_non_canonical(CrashScene& scene) {
+  if (!is_canonical(scene.registers().rip)) return scene.registers().rip;
+  if (!scene.instruction) return {};
+  const std::vector<MemoryOperand>& operands = scene.instruction->memory;
+  for (size_t i = 0; i < operands.size(); ++i) {
+    auto address = operands[i].address(scene.registers());
+    if (!address || is_canonical(*address)) continue;
+    scene.failed = i;
+    return address;
+  }
+  // Where a jump leads: in a register, or in memory that can be read.
+  if (scene.instruction->flow == Flow::on) return {};
+  std::optional<uint64_t> goal;
+  if (scene.instruction->flow_register) goal = value_of(scene.registers(), *scene.instruction->flow_register);
+  if (!goal && !operands.empty())
+    if (auto address = operands.front().address(scene.registers())) goal = scene.target.memory().word(*address);
+  return goal && !is_canonical(*goal) ? goal : std::nullopt;
+}
+
+void find_address(CrashScene& scene) {
+  const TargetInfo& info = scene.info();
+  bool is_memory_fault = info.signal == SIGSEGV || info.signal == SIGBUS;
+  if (!is_memory_fault) return;
+  if (has_fault_address(info)) {
+    scene.address = info.fault_address;
+    if (!scene.instruction) return;
+    for (size_t i = 0; i < scene.instruction->memory.size() && !scene.failed; ++i)
+      if (covers(scene.instruction->memory[i], scene.registers(), info.fault_address)) scene.failed = i;
+  } else if (info.signal_code == SI_KERNEL) {
+    scene.address = find_non_canonical(scene);
+  }
+}
+
+}  // namespace
+
+const TargetMapping* mapping_above(Target& target, uint64_t address) {
+  const std::vector<TargetMapping>& mappings = target.mappings();
+  auto above = std::ranges::upper_bound(mappings, address, {}, &TargetMapping::start);
+  return above == mappings.end() ? nullptr : &*above;
+}
+
+const TargetMapping* mapping_at(Target& target, uint64_t address) {
+  const std::vector<TargetMapping>& mappings = target.mappings();
+  auto above = std::ranges::upper_bound(mappings, address, {}, &TargetMapping::start);
+  if (above == mappings.begin() || address >= std::prev(above)->end) return nullptr;
+  return &*std::prev(above);
+}
+
+// Bits 63 to 47 are all alike; with five levels of page tables programs still get such addresses unless they ask.
+bool is_canonical(uint64_t address) { return address >> 47 == 0 || address >> 47 == 0x1ffff; }
+
+std::pair<size_t, size_t> report_frames(const ReportStack& stack, size_t first, size_t count) {
+  size_t walked = 0, from = stack.frames.size(), to = from;
+  for (size_t i = 0; i < stack.frames.size(); ++i) {
+    if (walked == first && from > i) from = i;
+    if (!stack.frames[i].inlined && ++walked == first + count) {
+      to = i + 1;
+      break;
+    }
+  }
+  return {from, to};
+}
+
+std::optional<size_t> library_frame(const ReportStack& stack, std::string_view glob) {
+  for (size_t i = 0; i < stack.frames.size() && i <= stack.blamed.value_or(stack.frames.size()); ++i)
+    if (glob_matches(glob, qualified_name(stack.frames[i].function))) return i;
+  return {};
+}
+
+CrashScene set_scene(Target& target, TargetNames& names, TargetStacks& stacks, const TargetThread& thread) {
+  CrashScene scene{.target = target, .names = names, .thread = thread};
+  step_back_from_breakpoint(scene);
+  scene.walked = stacks.walk(scene.thread, most_frames);
+  fold(scene);
+  scene.stack = std::move(stacks.report(std::span(&scene.walked, 1)).front());
+  read_instruction(scene);
+  find_address(scene);
+  return scene;
+}
+
+}  // namespace culprit

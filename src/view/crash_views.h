@@ -1,0 +1,23 @@
+// The page about a crash, as text and as JSON (docs/json.md).
+#pragma once
+
+#include <string>
+
+#include "analysis/crash_report.h"
+#include "view/text_style.h"
+
+namespace culprit {
+
+struct CrashTextOptions {
+  TextStyle style;
+  bool brief = false;    // the sentence and ten frames
+  bool details = false;  // every frame, every thread
+};
+
+std::string crash_as_text(const CrashReport& report, const CrashTextOptions& options);
+std::string crash_as_json(const CrashReport& report);
+
+// What happened, where and called from whom, in one sentence. Printable.
+std::string crash_sentence(const CrashReport& report);
+
+}  // namespace culprit

@@ -1,0 +1,224 @@
+// The page about each way to die: cause, function and line, in each way to build a program.
+#include <gmock/gmock.h>
+#include <signal.h>
+#include <sys/resource.h>
+
+#include <filesystem>
+#include <fstream>
+
+#include "support/kernel_core.h"
+#include "support/run_culprit.h"
+
+namespace culprit::test {
+namespace {
+
+using ::testing::EndsWith;
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+struct Death {
+  const char* way;
+  const char* cause;
+  const char* function;
+  bool has_line = true;  // the line with the comment "dies: way"
+  const char* said = "";
+};
+void PrintTo(const Death& death, std::ostream* out) { *out << death.way; }
+constexpr Death deaths[] = {
+    {"null_read", "null_read", "Checkout::where", true, "Read through a null pointer (offset 40)"},
+    {"null_write", "null_write", "Checkout::add", true, "Wrote through a null pointer (offset 24)"},
+    {"null_call", "null_call", "null_call", true, "Called a null function pointer"},
+    {"null_virtual", "null_read", "null_virtual"},
+    {"null_in_library", "null_*", "null_in_library"},
+    {"wild_read", "wild_read", "wild_read"},
+    {"wild_write", "wild_write", "wild_write"},
+    {"non_canonical", "non-canonical_address", "non_canonical"},
+    {"bad_jump", "bad_jump", "bad_jump"},
+    {"non_canonical_jump", "bad_jump", "non_canonical_jump"},
+    {"data_execution", "data_execution", "data_execution"},
+    {"read_only_write", "read-only_write", "read_only_write"},
+    {"recursion", "stack_overflow", "go_on", false, "recursion, "},
+    {"thread_recursion", "stack_overflow", "go_on", false, "recursion, "},
+    {"huge_frame", "stack_overflow", "huge_frame", true, "one call needs 67.1 MB of it"},
+    {"double_free", "double_free", "double_free"},
+    {"invalid_free", "invalid_free", "invalid_free"},
+    {"abort", "abort", "plain_abort"},
+    {"assert", "assertion", "assertion", true, "The assertion `size == 4 && \"sizes differ\"` failed"},
+    {"exception", "uncaught_exception", "parse", true, "std::runtime_error, \"cannot parse \"ab:cd\"\""},
+    {"derived_exception", "uncaught_exception", "derived_exception", true, "OrderError, \"no such order\""},
+    {"plain_exception", "uncaught_exception", "plain_exception", true, "nobody catches: (anonymous namespace)::Plain"},
+    {"noexcept_exception", "uncaught_exception", "throws", false, "std::out_of_range, \"index 7\""},
+    {"terminate", "terminate", "terminate"},
+    {"joinable", "terminate", "joinable", true, "neither joined nor detached"},
+    {"pure_virtual", "pure_virtual_call", "Base::call"},
+    {"stack_smash", "stack_smashing", "stack_smash"},
+    {"trap", "trap", "trap"},
+    {"breakpoint", "breakpoint", "breakpoint"},
+    {"illegal", "illegal_instruction", "illegal"},
+    {"no_instruction", "illegal_instruction", "no_instruction", false, "bytes that are no instruction"},
+    {"divide_by_zero", "division_by_zero", "divide_by_zero"},
+    {"divide_overflow", "division_overflow", "divide_overflow"},
+    {"truncated_file", "truncated_file", "truncated_file", true, "/tmp/crash_victim-"},
+    {"refused_call", "refused_system_call", "refused_call", true, "Made the system call getppid"},
+    {"raised", "raised_signal", "raised", true, "Sent SIGSEGV to itself"},
+    {"hang", "hang", "lock_both", true, "2 threads wait for each other"},
+};
+constexpr const char* variants[] = {"crash_victim", "crash_victim_O0", "crash_victim_plain", "crash_victim_no_pie",
+                                    "crash_victim_no_plt"};
+
+uint32_t line_of(const std::string& way) {
+  std::ifstream source(CULPRIT_CRASH_SOURCE);
+  uint32_t number = 0;
+  for (std::string line; std::getline(source, line);) {
+    ++number;
+    if (line.ends_with("// dies: " + way)) return number;
+  }
+  ADD_FAILURE() << "no line dies of " << way;
+  return 0;
+}
+
+Json page_of(const std::string& core, const Words& more = {}) {
+  Words command{culprit_path(), "crash", core, "--json"};
+  command.insert(command.end(), more.begin(), more.end());
+  Ran ran = run(command);
+  EXPECT_EQ(ran.ending(), "exit 0") << ran.err;
+  return Json::parse(ran.out, nullptr, false);
+}
+
+// Without namespaces that have no name, and parameters.
+std::string function_of(const Json& frame) {
+  std::string name = frame.at("function");
+  constexpr std::string_view nameless = "(anonymous namespace)::";
+  for (size_t at = name.find(nameless); at != name.npos; at = name.find(nameless)) name.erase(at, nameless.size());
+  return name.substr(0, name.find('('));
+}
+
+void expect_page(const Json& page, const Death& death) {
+  std::string expected = death.cause, cause = page.at("cause");
+  if (expected.ends_with('*')) {
+    EXPECT_THAT(cause, ::testing::StartsWith(expected.substr(0, expected.size() - 1)));
+  } else {
+    EXPECT_EQ(cause, expected);
+  }
+  ASSERT_FALSE(page.at("blamed").is_null()) << page.dump(1);
+  const Json& frame = page.at("stack").at(page.at("blamed").get<size_t>());
+  EXPECT_THAT(function_of(frame), EndsWith(death.function)) << page.at("sentence");
+  if (death.has_line) {
+    EXPECT_EQ(frame.at("line").get<uint32_t>(), line_of(death.way)) << page.at("sentence");
+  }
+  EXPECT_THAT(page.at("what").get<std::string>(), HasSubstr(death.said));
+  EXPECT_THAT(page.at("bucket").get<std::string>(), HasSubstr("!"));
+}
+
+class Deaths : public ::testing::TestWithParam<Death> {
+ protected:
+  void SetUp() override {
+    if (!kernel_leaves_cores()) GTEST_SKIP() << "the kernel writes no plain core files here";
+  }
+};
+
+TEST_P(Deaths, AreNamedWithFunctionAndLineHoweverTheProgramWasBuilt) {
+  for (const char* variant : variants) {
+    SCOPED_TRACE(variant);
+    TemporaryFolder folder;
+    std::string core = core_of({program(variant), GetParam().way}, folder);
+    ASSERT_NE(core, "");
+    expect_page(page_of(core), GetParam());
+  }
+}
+
+// Functions and lines come from the debug file, which its build id finds.
+TEST_P(Deaths, AreNamedForStrippedProgramsWithADebugFile) {
+  std::string objcopy = tool("objcopy"), strip = tool("strip");
+  if (objcopy.empty() || strip.empty()) GTEST_SKIP() << "binutils are not installed";
+  TemporaryFolder folder;
+  std::string copy = folder / "victim", debug = folder / "victim.debug";
+  ASSERT_EQ(run({objcopy, "--only-keep-debug", program("crash_victim"), debug}).ending(), "exit 0");
+  ASSERT_EQ(run({strip, "-o", copy, program("crash_victim")}).ending(), "exit 0");
+  ASSERT_EQ(run({objcopy, "--add-gnu-debuglink=" + debug, copy}).ending(), "exit 0");
+  std::string core = core_of({copy, GetParam().way}, folder);
+  ASSERT_NE(core, "");
+  Json with_lines = page_of(core);
+  expect_page(with_lines, GetParam());
+  // Without it the page says less, and nothing else.
+  std::filesystem::remove(debug);
+  Json without = page_of(core);
+  EXPECT_EQ(without.at("cause"), with_lines.at("cause"));
+}
+
+INSTANTIATE_TEST_SUITE_P(Ways, Deaths, ::testing::ValuesIn(deaths),
+                         [](const auto& info) { return std::string(info.param.way); });
+
+TEST(Crash, FortifiedFunctionsAreNotToBlameButTheirCaller) {
+  if (!kernel_leaves_cores()) GTEST_SKIP() << "the kernel writes no plain core files here";
+  TemporaryFolder folder;
+  Json page = page_of(core_of({program("crash_victim"), "fortify"}, folder));
+  expect_page(page, {"fortify", "buffer_overflow", "fortify"});
+}
+
+TEST(Crash, KilledFromOutsideTellsWhoSentTheSignal) {
+  if (!kernel_leaves_cores()) GTEST_SKIP() << "the kernel writes no plain core files here";
+  TemporaryFolder folder;
+  std::string ready = folder / "ready";
+  Running victim({"/bin/sh", "-c", "ulimit -c unlimited; exec \"$0\" killed > \"$1\"", program("crash_victim"), ready},
+                 {.directory = folder.path()});
+  while (contents(ready) != "ready\n") ::usleep(1000);
+  std::string core = kernels_core(folder.path(), victim.pid());
+  ASSERT_EQ(::kill(victim.pid(), SIGABRT), 0);
+  EXPECT_EQ(victim.wait().signal(), SIGABRT);
+  Json page = page_of(core);
+  expect_page(page, {"killed", "killed", "wait_to_be_killed"});
+  EXPECT_THAT(page.at("what").get<std::string>(), HasSubstr("process " + std::to_string(::getpid())));
+}
+
+// Two builds, whose addresses differ.
+TEST(Crash, BucketsAreOfBugsAndNotOfBuilds) {
+  if (!kernel_leaves_cores()) GTEST_SKIP() << "the kernel writes no plain core files here";
+  std::map<std::string, std::string> buckets;  // of ways
+  for (const char* variant : {"crash_victim", "crash_victim_O0", "crash_victim_no_pie"}) {
+    TemporaryFolder folder;
+    std::string copy = folder / "victim";
+    std::filesystem::copy_file(program(variant), copy);
+    for (const char* way : {"null_write", "wild_write", "assert", "exception", "derived_exception", "recursion"}) {
+      Json page = page_of(core_of({copy, way}, folder));
+      auto [known, is_new] = buckets.try_emplace(way, page.at("bucket").get<std::string>());
+      EXPECT_EQ(page.at("bucket"), known->second) << variant;
+    }
+  }
+  std::set<std::string> different;
+  for (const auto& [way, bucket] : buckets) different.insert(bucket);
+  EXPECT_EQ(different.size(), buckets.size());
+}
+
+TEST(Crash, BriefIsTheSentenceTenFramesAndTheBucket) {
+  if (!kernel_leaves_cores()) GTEST_SKIP() << "the kernel writes no plain core files here";
+  TemporaryFolder folder;
+  Ran ran = run({culprit_path(), "crash", core_of({program("crash_victim"), "exception"}, folder), "--brief"});
+  EXPECT_THAT(ran.out, HasSubstr("An exception was thrown that nobody catches: std::runtime_error"));
+  EXPECT_THAT(ran.out, HasSubstr("bucket: CPP_EXCEPTION_SIGABRT_crash_victim!_anonymous_namespace_::parse\n"));
+  EXPECT_LE(std::ranges::count(ran.out, '\n'), 18);
+  EXPECT_THAT(ran.out, Not(HasSubstr("rax=")));
+}
+
+TEST(Crash, TheConsoleKnowsWinDbgsWords) {
+  if (!kernel_leaves_cores()) GTEST_SKIP() << "the kernel writes no plain core files here";
+  TemporaryFolder folder;
+  std::string core = core_of({program("crash_victim"), "null_write"}, folder);
+  Ran ran = run({culprit_path(), "shell", core, "-c", "!analyze -v; .ecxr"});
+  EXPECT_EQ(ran.ending(), "exit 0") << ran.err;
+  EXPECT_THAT(ran.out, HasSubstr("Wrote through a null pointer (offset 24)"));
+  EXPECT_THAT(ran.out, HasSubstr("mov     qword ptr [rsi + 0x18]"));
+}
+
+TEST(Crash, OfAProcessThatLivesSaysSo) {
+  TemporaryFolder folder;
+  std::string ready = folder / "ready";
+  Running victim({"/bin/sh", "-c", "exec \"$0\" killed > \"$1\"", program("crash_victim"), ready});
+  while (contents(ready) != "ready\n") ::usleep(1000);
+  Json page = page_of(std::to_string(victim.pid()));
+  EXPECT_EQ(page.at("cause"), "none");
+  EXPECT_EQ(page.at("kind"), "live");
+}
+
+}  // namespace
+}  // namespace culprit::test
