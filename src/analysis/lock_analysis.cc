@@ -164,11 +164,14 @@ void add_stacks(LockReport& report, const LockQuestion& question, const LockHelp
     for (LockWait& wait : report.waits) want(wait.thread, wait.where);
   std::vector<ReportStack> stacks = helpers.stacks(tids);
   for (size_t at = 0; at < std::min(stacks.size(), places.size()); at++) *places[at] = std::move(stacks[at]);
+}
+
+// Of those at the end of a chain. Without stacks too: the system call that one is in says it as well.
+void add_what_owners_do(LockReport& report, const LockHelpers& helpers) {
   if (!helpers.doing) return;
   for (LockVerdict& verdict : report.verdicts)
     for (LockStep& step : verdict.steps)
-      if (!step.waits_for && step.thread.pid == 0 && step.doing.empty())
-        step.doing = helpers.doing(step.thread.tid, step.where);
+      if (!step.waits_for && step.thread.pid == 0) step.doing = helpers.doing(step.thread.tid, step.where);
 }
 
 // For each lock of a verdict, and the one that was asked for.
@@ -299,6 +302,7 @@ Result<LockReport> examine_locks(Target& target, const LockQuestion& question, c
   if (question.address) CULPRIT_TRY(explain(report, target, observer, *scene, *question.address, helpers));
   if (helpers.stacks) add_waiting_times(report, question);
   add_stacks(report, question, helpers);
+  add_what_owners_do(report, helpers);
   add_places_taken(report, helpers);
   report.longest_stop = target.longest_stop();
   return report;

@@ -134,7 +134,7 @@ Result<void> LockObserver::add_process(LockScene& scene, const Place& place) {
   return {};
 }
 
-std::optional<SeenWait> LockObserver::wait_at(const LockScene& scene, const Place& place, const SeenThread&,
+std::optional<SeenWait> LockObserver::wait_at(const LockScene& scene, const Place& place, const SeenThread& thread,
                                               const BlockingCall& call) {
   auto futex = futex_call_of(call);
   if (!futex) return peer_wait(place, call);
@@ -146,6 +146,14 @@ std::optional<SeenWait> LockObserver::wait_at(const LockScene& scene, const Plac
                                known == known_.end() ? LockKind::futex : known->second);
   time_left(place, *futex, wait);
   find_owner(scene, place, wait);
+  // The kernel lets nobody wait for a mutex that inherits priority and is its own (EDEADLK). But it writes the next
+  // owner's number into the mutex before it wakes that thread.
+  if (wait.typed.lock.inherits_priority && wait.owner == thread.thread.tid) {
+    wait.owner_state = OwnerState::none;
+    wait.owner = wait.typed.lock.owner = 0;
+    wait.releasers.clear();
+    wait.are_all_known = false;
+  }
   return wait;
 }
 

@@ -1,10 +1,8 @@
 #include "analysis/thread_report.h"
 
 #include <fmt/core.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <array>
 #include <map>
 
 #include "analysis/death_words.h"
@@ -12,7 +10,6 @@
 #include "analysis/thread_waits.h"
 #include "analysis/trace_words.h"
 #include "base/glob.h"
-#include "format/procfs.h"
 #include "symbols/function_name.h"
 
 namespace culprit {
@@ -55,18 +52,6 @@ std::string key_of(const ReportStack& stack, const std::string& wait) {
     is_first = false;
   }
   return key;
-}
-
-HandleNames names_of_handles(const Target& target) {
-  if (target.info().kind != TargetKind::live) return {};
-  return [pid = target.info().pid](uint64_t value) -> std::string {
-    std::array<char, 4096> text;
-    ssize_t size = readlink(fmt::format("/proc/{}/fd/{}", pid, value).c_str(), text.data(), text.size());
-    if (size <= 0) return "";
-    FdTarget opened = parse_fd_link({text.data(), static_cast<size_t>(size)});
-    bool has_path = opened.name.starts_with('/');
-    return has_path ? opened.name : std::string(opened.type);
-  };
 }
 
 // Each stack of addresses once.

@@ -3,9 +3,12 @@
 #include <fcntl.h>
 #include <fmt/core.h>
 #include <sys/syscall.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <array>
 
+#include "format/procfs.h"
 #include "symbols/function_name.h"
 
 namespace culprit {
@@ -189,6 +192,18 @@ std::string_view state_words(const TargetThread& thread) {
 }
 
 }  // namespace
+
+HandleNames names_of_handles(const Target& target) {
+  if (target.info().kind != TargetKind::live) return {};
+  return [pid = target.info().pid](uint64_t value) -> std::string {
+    std::array<char, 4096> text;
+    ssize_t size = readlink(fmt::format("/proc/{}/fd/{}", pid, value).c_str(), text.data(), text.size());
+    if (size <= 0) return "";
+    FdTarget opened = parse_fd_link({text.data(), static_cast<size_t>(size)});
+    bool has_path = opened.name.starts_with('/');
+    return has_path ? opened.name : std::string(opened.type);
+  };
+}
 
 std::string wait_in_words(const TargetThread& thread, const ReportStack& stack, const HandleNames& names) {
   std::string words(state_words(thread));

@@ -6,6 +6,7 @@
 
 #include "analysis/lock_taken.h"
 #include "analysis/target_names.h"
+#include "analysis/thread_waits.h"
 #include "base/text.h"
 #include "format/fields.h"
 
@@ -46,6 +47,12 @@ std::vector<ReportStack> LockQuestioner::stacks_of(std::span<const uint32_t> tid
       reports[at] = stacks[static_cast<size_t>(found - threads->begin())];
   }
   return reports;
+}
+
+std::string LockQuestioner::doing(uint32_t tid, const ReportStack& stack) {
+  auto threads = target_.some_threads(ThreadWish::names_and_waits, std::span(&tid, 1));
+  if (!threads || threads->empty()) return "";
+  return wait_in_words(threads->front(), stack, names_of_handles(target_));
 }
 
 std::optional<NamedSymbol> LockQuestioner::function_at(uint64_t address) {
@@ -107,6 +114,7 @@ Result<LockReport> LockQuestioner::ask(const Arguments& arguments) {
 
 LockHelpers LockQuestioner::helpers() {
   LockHelpers helpers;
+  helpers.doing = [this](uint32_t tid, const ReportStack& stack) { return doing(tid, stack); };
   helpers.name = [this](uint64_t address) { return name_of(address); };
   helpers.stacks = [this](std::span<const uint32_t> tids) { return stacks_of(tids); };
   helpers.place_taken = [this](const LockHeld& held) { return place_taken(held); };

@@ -30,6 +30,7 @@ class LockQuestioner {
   Result<LockQuestion> question(const Arguments& arguments);
   Result<uint64_t> address_of_variable(const std::string& name);
   AddressName name_of(uint64_t address);
+  std::string doing(uint32_t tid, const ReportStack& stack);
   std::optional<NamedSymbol> function_at(uint64_t address);
   std::optional<TakenPlace> place_taken(const LockHeld& held);
   // Of threads that stand nothing is stopped; of those that run each for a moment.

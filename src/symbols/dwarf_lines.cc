@@ -9,10 +9,10 @@
 #include <unordered_map>
 
 #include "base/mapping.h"
+#include "base/regular_file.h"
 #include "format/elf.h"
 #include "symbols/compressed_sections.h"
 #include "symbols/demangle.h"
-#include "base/regular_file.h"
 
 namespace culprit {
 namespace {
@@ -43,7 +43,14 @@ std::string first_safe(const std::vector<std::string>& paths) {
 
 std::string text_of(const std::optional<llvm::DWARFFormValue>& value) { return llvm::dwarf::toString(value, ""); }
 
-// The class and namespaces around a function that has no linker name (static functions in C++).
+struct FunctionName {
+  std::string text;
+  bool from_linker_name = false;
+};
+
+FunctionName name_of(const llvm::DWARFDie& function);
+
+// The class, function and namespaces around a function that has no linker name (static functions in C++, lambdas).
 std::string scope_of(llvm::DWARFDie die) {
   // Concrete and inlined instances refer to the abstract one, which refers to the declaration within its class.
   for (int step = 0; step < 8; ++step) {
@@ -65,17 +72,16 @@ std::string scope_of(llvm::DWARFDie die) {
       case llvm::dwarf::DW_TAG_union_type:
         scope.insert(0, std::string(name != nullptr ? name : "(anonymous class)") + "::");
         break;
+      case llvm::dwarf::DW_TAG_lexical_block:
+        break;
+      case llvm::dwarf::DW_TAG_subprogram:  // its name has all that is around it
+        return scope.empty() ? scope : name_of(parent).text + "::" + scope;
       default:
         return scope;
     }
   }
   return scope;
 }
-
-struct FunctionName {
-  std::string text;
-  bool from_linker_name = false;
-};
 
 FunctionName name_of(const llvm::DWARFDie& function) {
   if (const char* linker_name = function.getLinkageName()) {

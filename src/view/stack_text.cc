@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <map>
 
+#include "analysis/blame.h"
 #include "base/text.h"
 #include "symbols/function_name.h"
 #include "view/source_excerpt.h"
@@ -55,27 +56,44 @@ bool starts_programs(std::string_view function) {
   return function.starts_with("__libc_start_") || function == "start_thread";
 }
 
+// The rule that passes over each frame; empty: none does. Outside of the blamed frame it changes nothing but what is
+// worth a line: how the C++ library gets from one function of the program to another is not.
+using Rules = std::vector<std::string_view>;
+
+Rules rules_from(const ReportStack& stack, size_t first) {
+  Rules rules(stack.frames.size());
+  for (size_t at = 0; at < rules.size(); ++at) {
+    if (!stack.blamed || at <= *stack.blamed) {
+      rules[at] = stack.frames[at].skipped_by;
+    } else if (at >= first) {
+      const BlameRule* rule = skipping_rule(blame_rules(), stack.frames[at]);
+      if (rule != nullptr) rules[at] = rule->name;
+    }
+  }
+  return rules;
+}
+
 // What lies outside of main or of a thread's own first function (the program's start, libc's caller of main) interests
 // nobody. Returns one past the last frame worth showing.
-size_t interesting_end(const ReportStack& stack, size_t first) {
+size_t interesting_end(const ReportStack& stack, const Rules& rules, size_t first) {
   size_t end = first + 1;
   for (size_t at = first; at < stack.frames.size(); ++at) {
     const ReportFrame& frame = stack.frames[at];
     if (frame.function == "main" || frame.function.starts_with("main(")) return at + 1;
     // A stripped program has no main to stop at, but libc's caller of it has a name; _start, beyond, has none.
     if (starts_programs(frame.function)) return end;
-    if (frame.own && frame.skipped_by.empty() && frame.function != "_start") end = at + 1;
+    if (frame.own && rules[at].empty() && frame.function != "_start") end = at + 1;
   }
   return end;
 }
 
 // Which frames to show, in order; a run of others between two of them is told as one line.
-std::vector<bool> chosen(const ReportStack& stack, size_t first, bool details) {
+std::vector<bool> chosen(const ReportStack& stack, const Rules& rules, size_t first, bool details) {
   std::vector<bool> show(stack.frames.size(), details);
   if (details || stack.frames.empty()) return show;
-  size_t shown_so_far = 0, end = interesting_end(stack, first);
+  size_t shown_so_far = 0, end = interesting_end(stack, rules, first);
   for (size_t at = first; at < end; ++at) {
-    bool wanted = at == first || stack.frames[at].skipped_by.empty();
+    bool wanted = at == first || rules[at].empty();
     if (wanted && shown_so_far <= callers_shown) show[at] = true, ++shown_so_far;
   }
   // Where the thread began is worth a line, however deep the stack.
@@ -83,10 +101,10 @@ std::vector<bool> chosen(const ReportStack& stack, size_t first, bool details) {
   return show;
 }
 
-std::string rules_of(const ReportStack& stack, size_t from, size_t to) {
-  std::map<std::string, size_t> uses;
+std::string names_of(const Rules& rules, size_t from, size_t to) {
+  std::map<std::string_view, size_t> uses;
   for (size_t at = from; at < to; ++at)
-    if (!stack.frames[at].skipped_by.empty()) ++uses[stack.frames[at].skipped_by];
+    if (!rules[at].empty()) ++uses[rules[at]];
   std::string words;
   for (const auto& [rule, count] : uses) words += fmt::format("{}{}", words.empty() ? "" : ", ", printable(rule));
   return words;
@@ -96,7 +114,8 @@ class StackLines {
  public:
   StackLines(const ReportStack& stack, const StackTextOptions& options) : stack_(stack), options_(options) {
     first_ = std::min(stack.blamed.value_or(0), stack.frames.empty() ? 0 : stack.frames.size() - 1);
-    show_ = chosen(stack, first_, options.details);
+    rules_ = rules_from(stack, first_);
+    show_ = chosen(stack, rules_, first_, options.details);
     Columns widest;
     for (size_t at = 0; at < stack.frames.size(); ++at) {
       if (!show_[at]) continue;
@@ -129,7 +148,7 @@ class StackLines {
 
   void tell_skipped(size_t before) {
     if (skipped_ == 0) return;
-    std::string rules = rules_of(stack_, before - skipped_, before);
+    std::string rules = names_of(rules_, before - skipped_, before);
     std::string line = fmt::format("{:{}}… {} more", "", lead, skipped_);
     if (!rules.empty()) line += fmt::format(" ({})", rules);
     text_ += indented(inked(options_.style, Ink::faint, line)) + "\n";
@@ -142,7 +161,7 @@ class StackLines {
     std::string lead_word = options_.details ? (stack_.blamed == at ? "*" : " ") : (is_blamed ? "in" : "from");
     std::string function = frame_function(frame, columns_.function);
     std::string place = frame.function.empty() && frame.file.empty() ? "" : frame_place(frame, 1, columns_.place);
-    Ink ink = is_blamed ? Ink::strong : frame.skipped_by.empty() ? Ink::plain : Ink::faint;
+    Ink ink = is_blamed ? Ink::strong : rules_[at].empty() ? Ink::plain : Ink::faint;
     std::string line = fmt::format("{} {}  {}", right_aligned(lead_word, lead - 1),
                                    padded(inked(options_.style, ink, function), columns_.function),
                                    inked(options_.style, is_blamed ? Ink::name : ink, place));
@@ -164,10 +183,10 @@ class StackLines {
       why = "no stack was taken";
     } else if (!stack_.blamed) {
       why = fmt::format("nobody to blame: every frame is passed over by rule ({})",
-                        rules_of(stack_, 0, stack_.frames.size()));
+                        names_of(rules_, 0, stack_.frames.size()));
     } else if (first_ > 0 && !options_.details) {
       std::string frames = counted(first_, "frame");
-      why = fmt::format("blamed past {} ({})", frames, rules_of(stack_, 0, first_));
+      why = fmt::format("blamed past {} ({})", frames, names_of(rules_, 0, first_));
     }
     if (why.empty()) return;
     std::string line = wrapped(why, options_.style.columns, options_.indent, options_.indent);
@@ -177,6 +196,7 @@ class StackLines {
   const ReportStack& stack_;
   const StackTextOptions& options_;
   size_t first_ = 0;
+  Rules rules_;
   std::vector<bool> show_;
   Columns columns_;
   size_t skipped_ = 0;
@@ -209,8 +229,12 @@ std::string frame_place(const ReportFrame& frame, size_t directories, size_t col
 
 const ReportFrame* blamed_frame(const ReportStack& stack) {
   if (stack.frames.empty()) return nullptr;
-  size_t at = stack.blamed.value_or(0);
-  return at < stack.frames.size() ? &stack.frames[at] : &stack.frames.front();
+  if (stack.blamed && *stack.blamed < stack.frames.size()) return &stack.frames[*stack.blamed];
+  // Where nobody is to blame: what the program's own code has of the C++ library's templates says more than the
+  // innermost function of libc.
+  const auto own = std::find_if(stack.frames.rbegin(), stack.frames.rend(),
+                                [](const ReportFrame& frame) { return frame.own && frame.function != "_start"; });
+  return own == stack.frames.rend() ? &stack.frames.front() : &*own;
 }
 
 std::string frame_phrase(const ReportFrame& frame, size_t columns) {
@@ -231,9 +255,12 @@ std::string stack_phrase(const ReportStack& stack, size_t columns, bool unicode)
   const std::string_view arrow = unicode ? " ← " : " <- ", more = unicode ? " …" : " ...";
   std::string phrase = blamed_phrase(stack, columns);
   size_t used = display_width(phrase);
-  const size_t first = std::min(stack.blamed.value_or(0), stack.frames.size() - 1), end = interesting_end(stack, first);
+  const size_t first = std::min(stack.blamed.value_or(0), stack.frames.size() - 1);
+  const Rules rules = rules_from(stack, first);
+  const size_t end = interesting_end(stack, rules, first);
   for (size_t at = first + 1; at < end; ++at) {
     const ReportFrame& frame = stack.frames[at];
+    if (!rules[at].empty()) continue;
     const std::string caller =
         shown(frame.function.empty() ? address_in_module(frame) : std::string(without_parameters(frame.function)),
               caller_columns);

@@ -8,14 +8,18 @@
 #include <set>
 #include <sstream>
 
+#include "shell/lock_question.h"
 #include "support/run_culprit.h"
+#include "view/lock_words.h"
 
 namespace culprit::test {
 namespace {
 
 using ::testing::AnyOf;
+using ::testing::ContainsRegex;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using ::testing::MatchesRegex;
 using ::testing::UnorderedElementsAre;
 
 // A program of tests/programs that stands where its mode says.
@@ -128,6 +132,28 @@ TEST(Locks, TellAChainAndWhatItsLastOwnerWaitsFor) {
                         "g_mutex1; last holds mutex g_mutex1 waits_for condition variable "));
   EXPECT_EQ(answer.at("verdicts").at(0).at("behind").size(), 2u);
 }
+
+struct Owner {
+  const char* mode;
+  const char* doing;  // as it begins
+};
+class ChainEndsWith : public ::testing::TestWithParam<Owner> {};
+TEST_P(ChainEndsWith, WhatTheLastOwnerDoes) {
+  Stuck stuck(GetParam().mode);
+  Json answer = ask({stuck.pid()});
+  ASSERT_EQ(answer.at("verdicts").size(), 1u) << answer.dump(1);
+  EXPECT_THAT(told(answer.at("verdicts").at(0)),
+              HasSubstr("waiting_for_one: waiting waits_for mutex g_mutex1; owner holds mutex g_mutex1"));
+  EXPECT_THAT(answer.at("verdicts").at(0).at("steps").at(1).at("doing"), MatchesRegex(GetParam().doing));
+  std::string text = run({culprit_path(), "locks", stuck.pid()}).out;
+  std::ranges::replace(text, '\n', ' ');
+  EXPECT_THAT(text, ContainsRegex(std::string("\"owner\" .* and +") + GetParam().doing));
+}
+INSTANTIATE_TEST_SUITE_P(
+    Locks, ChainEndsWith,
+    ::testing::Values(Owner{"owner_reads", "has waited for .* in read_what_never_comes .* for pipe [0-9]+ to read it"},
+                      Owner{"owner_sleeps", "sleeps in .*"}, Owner{"owner_runs", "runs in .*"}),
+    [](const auto& info) { return std::string(info.param.mode); });
 
 TEST(Locks, CallACycleThroughReadersPossibleOnly) {
   for (const char* mode : {"readers", "two_readers"}) {
@@ -326,13 +352,20 @@ TEST_P(HealthyProgram, IsNeverAccused) {
   TemporaryFolder folder;
   Running running({program("locks_busy"), GetParam(), folder / "ready"});
   ASSERT_TRUE(wait_for_file(folder / "ready"));
-  const std::string pid = std::to_string(running.pid());
-  // Single looks are the hardest: nothing but the proof itself keeps what is seen in passing apart.
-  for (int look = 0; look < 20; look++) {
-    Json answer = look % 10 == 0 ? ask({pid}) : ask({pid, "--no-wait", "--no-stacks"});
-    for (const Json& verdict : answer.at("verdicts"))
-      EXPECT_THAT(verdict.at("verdict").get<std::string>(), AnyOf("waiting_for_one", "possible_cycle"))
-          << verdict.dump(1);
+  auto target = open_live_process(static_cast<uint32_t>(running.pid()));
+  ASSERT_TRUE(target);
+  LockQuestioner questioner(**target);
+  // Single looks are the hardest: nothing but the proof itself keeps what is seen in passing apart. Stacks tell more
+  // kinds of locks, and who may hold them.
+  Arguments single, with_stacks, twice;
+  single.options = {{"--no-wait", ""}, {"--no-stacks", ""}};
+  with_stacks.options = {{"--no-wait", ""}};
+  for (int look = 0; look < 100; look++) {
+    auto answer = questioner.ask(look % 50 == 0 ? twice : look % 5 == 0 ? with_stacks : single);
+    ASSERT_TRUE(answer) << answer.error().what;
+    for (const LockVerdict& verdict : answer->verdicts)
+      EXPECT_THAT(verdict.kind, AnyOf(LockVerdictKind::waiting_for_one, LockVerdictKind::possible_cycle))
+          << "look " << look << ": " << verdict_words(*answer, verdict);
   }
 }
 INSTANTIATE_TEST_SUITE_P(Locks, HealthyProgram,

@@ -217,6 +217,32 @@ void chain() {
     }).detach();
 }
 
+// Everybody waits for one that is blocked in a call, or computes.
+void wait_for_an_owner(void (*does)()) {
+  std::thread([does] {
+    name_thread("owner");
+    std::lock_guard keep(g_mutex1);
+    steps++;
+    for (;;) does();
+  }).detach();
+  spin_until(steps, 1);
+  std::thread([] {
+    name_thread("waiting");
+    g_mutex1.lock();
+  }).detach();
+}
+[[gnu::noinline]] void read_what_never_comes() {
+  static int ends[2];
+  if (ends[0] == 0 && pipe2(ends, O_CLOEXEC) != 0) _exit(4);
+  char byte;
+  (void)!read(ends[0], &byte, 1);
+}
+[[gnu::noinline]] void sleep_long() { sleep(5000); }
+[[gnu::noinline]] void compute() { asm volatile("" : : : "memory"); }
+void owner_reads() { wait_for_an_owner(read_what_never_comes); }
+void owner_sleeps() { wait_for_an_owner(sleep_long); }
+void owner_runs() { wait_for_an_owner(compute); }
+
 // Joins a thread while it holds what that thread needs.
 void join_holding() {
   std::thread([] {
@@ -393,6 +419,7 @@ struct Mode {
   const char* name;
   void (*enter)();
   bool has_no_memory = false;  // nobody in it gets any, so that another process has to announce it
+  int restless = 0;            // threads that do not wait for anybody
 };
 constexpr Mode modes[] = {{"mutexes", mutexes},
                           {"recursive", recursive},
@@ -411,6 +438,9 @@ constexpr Mode modes[] = {{"mutexes", mutexes},
                           {"orphan", orphan},
                           {"gone_writer", gone_writer},
                           {"chain", chain},
+                          {"owner_reads", owner_reads},
+                          {"owner_sleeps", owner_sleeps, false, 1},
+                          {"owner_runs", owner_runs, false, 1},
                           {"join_holding", join_holding},
                           {"stream", stream},
                           {"static_guard", static_guard},
@@ -431,7 +461,7 @@ int main(int argc, char** argv) {
       _exit(0);
     }
     mode.enter();
-    if (!mode.has_no_memory) announce_when_stuck(argv[2]);
+    if (!mode.has_no_memory) announce_when_stuck(argv[2], "self", mode.restless);
     for (;;) pause();
   }
   return 2;

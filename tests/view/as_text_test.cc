@@ -9,6 +9,7 @@
 
 #include "base/text.h"
 #include "report_samples.h"
+#include "view/stack_text.h"
 
 namespace culprit {
 namespace {
@@ -223,6 +224,26 @@ TEST(AsText, TellsWhichRuleChoseTheBlamedFrame) {
   EXPECT_THAT(as_text(report, {}), HasSubstr("nobody to blame: every frame is passed over"));
   report.groups[0].stack = {};
   EXPECT_THAT(as_text(report, {}), HasSubstr("no stack was taken"));
+}
+
+TEST(AsText, PassesOverTheLibrarysWayFromOneFunctionToTheNext) {
+  ReportStack stack = samples::fun4_stack("/src/a.cc");
+  stack.frames.insert(stack.frames.begin() + 2, samples::frame("void std::__invoke_impl<void, A>(A&&)", "", 0));
+  std::string text = as_text(samples::with_groups({samples::leak("socket", 4, stack)}), {});
+  EXPECT_THAT(text, HasSubstr("… 1 more (std)"));
+  EXPECT_THAT(text, Not(HasSubstr("__invoke_impl")));
+}
+
+TEST(AsText, NamesOwnCodeWhereEveryFrameIsPassedOver) {
+  ReportStack stack;
+  for (const char* function : {"futex_wait", "pthread_mutex_lock"})
+    stack.frames.push_back(samples::library_frame(function, "libc"));
+  stack.frames.push_back(samples::frame("std::thread::_State_impl<L>::_M_run()", "thread.h", 7));
+  stack.frames.back().skipped_by = "std";
+  stack.frames.push_back(samples::library_frame("start_thread", "libc"));
+  EXPECT_EQ(blamed_phrase(stack, 80), "std::thread::_State_impl<L>::_M_run (thread.h:7)");
+  stack.frames.erase(stack.frames.begin() + 2);
+  EXPECT_THAT(blamed_phrase(stack, 80), StartsWith("futex_wait"));
 }
 
 TEST(AsText, FoldsDeepStacksAndKeepsTheirBeginning) {
