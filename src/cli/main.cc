@@ -1,6 +1,8 @@
 // culprit: who leaked this handle, and by which line of code.
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include <csignal>
 #include <string>
@@ -44,11 +46,20 @@ int end_like(const Ending& ending) {
   return 128 + ending.signal;  // it was one that does not kill
 }
 
+// A standard stream that is closed leaves its number to the next file that is opened. That may be the memory of the
+// process that is looked at: what we say would be written into it. What takes the place here can neither be read from
+// nor written to, as if nothing were there, and is closed for the program of `culprit run`.
+void occupy_closed_streams() {
+  for (int number : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO})
+    if (::fcntl(number, F_GETFD) < 0) ::open("/dev/null", O_CLOEXEC | (number == STDIN_FILENO ? O_WRONLY : O_RDONLY));
+}
+
 }  // namespace
 
 }  // namespace culprit
 
 int main(int argc, char** argv) {
+  culprit::occupy_closed_streams();
   std::vector<std::string> words(argv + 1, argv + (argc > 0 ? argc : 1));
   return culprit::end_like(culprit::run_words(words, culprit::Streams{}));
 }

@@ -53,5 +53,20 @@ TEST(Program, SaysSoWhenItsAnswerCannotBeWritten) {
   EXPECT_EQ(said.text, "culprit: cannot write: No space left on device\n");
 }
 
+// Or else the first file that culprit opens would get the number, and the answer: the memory of a process, for example.
+TEST(Program, WritesToNothingElseWhenItsOutputIsClosed) {
+  for (std::string words : {"handles $$", "stacks $$", "locks $$", "shell $$ -c lm"}) {
+    Said said = sh(words + " 2>&1 >&-");
+    EXPECT_EQ(said.status, 2) << words;
+    EXPECT_EQ(said.text, "culprit: cannot write: Bad file descriptor\n") << words;
+  }
+  EXPECT_EQ(sh("shell $$ 2>&1 <&-").status, 0);
+}
+
+TEST(Program, LeavesClosedStreamsClosedToTheProgramItRuns) {
+  Said said = sh("run -- sh -c 'test -e /proc/self/fd/0 || echo none' <&- 2>/dev/null");
+  EXPECT_EQ(said.text, "none\n");
+}
+
 }  // namespace
 }  // namespace culprit
