@@ -8,6 +8,7 @@
 #include "base/syscall.h"
 #include "format/procfs.h"
 #include "target/moved_instruction.h"
+#include "target/ptrace_threads.h"
 
 namespace culprit {
 namespace {
@@ -20,7 +21,7 @@ Bytes one(const std::byte& byte) { return {&byte, 1}; }
 
 // A byte of a file's mapping that is shared would be changed in the file.
 Result<void> BreakpointTable::check_place(uint64_t address) {
-  auto text = read_whole_file(fmt::format("/proc/{}/maps", pid_));
+  auto text = read_whole_file(fmt::format("/proc/{}/maps", living_thread(pid_)));
   if (!text) return fail(ErrorKind::gone, fmt::format("process {} has ended", pid_));
   for (const MapsEntry& entry : parse_maps(*text)) {
     if (address < entry.start || address >= entry.end) continue;

@@ -50,6 +50,9 @@ void close_all_but(int one, int other) {
 }  // namespace
 
 Result<std::unique_ptr<Debuggee>> Debuggee::attach(uint32_t pid) {
+  if (pid == static_cast<uint32_t>(getpid()))
+    return fail(ErrorKind::unsupported,
+                fmt::format("process {} is culprit itself: stopped, it could not let itself go on", pid));
   auto memory = VictimMemory::open(pid);
   auto guarded = VictimMemory::open(pid), used_by_engine = VictimMemory::open(pid);
   for (auto* opened : {&memory, &guarded, &used_by_engine}) {

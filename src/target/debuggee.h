@@ -26,7 +26,7 @@ struct RunBound {
 
 class Debuggee {
  public:
-  // All of its threads stand still afterwards. Errors: gone, no_access.
+  // All of its threads stand still afterwards. Errors: gone, no_access; unsupported: it is our own process.
   static Result<std::unique_ptr<Debuggee>> attach(uint32_t pid);
   // Lets it go.
   ~Debuggee();

@@ -14,6 +14,7 @@
 #include "target/handle_inventory.h"
 #include "target/handle_links.h"
 #include "target/process_facts.h"
+#include "target/ptrace_threads.h"
 #include "target/unix_sockets.h"
 
 namespace culprit {
@@ -46,9 +47,9 @@ std::string protocol_of(const std::string& path) {
 
 class DetailReader {
  public:
-  explicit DetailReader(uint32_t pid) : pid_(pid) {
-    if (auto opened = open_file(fmt::format("/proc/{}/fd", pid), O_RDONLY | O_DIRECTORY)) links_ = std::move(*opened);
-    if (auto opened = open_file(fmt::format("/proc/{}/fdinfo", pid), O_RDONLY | O_DIRECTORY))
+  explicit DetailReader(uint32_t pid) : tid_(living_thread(pid)) {
+    if (auto opened = open_file(fmt::format("/proc/{}/fd", tid_), O_RDONLY | O_DIRECTORY)) links_ = std::move(*opened);
+    if (auto opened = open_file(fmt::format("/proc/{}/fdinfo", tid_), O_RDONLY | O_DIRECTORY))
       infos_ = std::move(*opened);
   }
 
@@ -63,7 +64,7 @@ class DetailReader {
     handle.info = parse_fdinfo(text);
     if (handle.link.starts_with('/')) ask_again(handle, name);
     if (handle.type == handle_type::socket && !handle.socket)
-      handle.protocol = protocol_of(fmt::format("/proc/{}/fd/{}", pid_, handle.value));
+      handle.protocol = protocol_of(fmt::format("/proc/{}/fd/{}", tid_, handle.value));
     if (handle.info->pidfd_pid && *handle.info->pidfd_pid > 0) {
       const auto pid = static_cast<uint32_t>(*handle.info->pidfd_pid);
       handle.process = process_name(pid);
@@ -85,7 +86,7 @@ class DetailReader {
     handle.allocated = link.allocated;
     link.number = static_cast<int>(handle.value);
     link.text = handle.link;
-    handle.type = target_of(pid_, link).type;
+    handle.type = target_of(tid_, link).type;
   }
 
   bool still_is(const OpenHandle& handle, const char* name) const {
@@ -94,7 +95,7 @@ class DetailReader {
     return length > 0 && std::string_view(text, static_cast<size_t>(length)) == handle.link;
   }
 
-  uint32_t pid_;
+  uint32_t tid_;  // a thread that lives
   Fd links_, infos_;
   std::atomic<uint64_t> changed_ = 0;
 };

@@ -14,6 +14,7 @@
 #include "base/syscall.h"
 #include "target/handle_links.h"
 #include "target/process_facts.h"
+#include "target/ptrace_threads.h"
 
 namespace culprit {
 
@@ -26,7 +27,7 @@ class Searcher {
   Searcher(const HeldObjects& objects, uint64_t most_links) : objects_(objects), most_links_(most_links) {}
 
   void look_through(const KnownTable& known) {
-    auto folder = open_file(fmt::format("/proc/{}/fd", known.pid), O_RDONLY | O_DIRECTORY);
+    auto folder = open_file(fmt::format("/proc/{}/fd", living_thread(known.pid)), O_RDONLY | O_DIRECTORY);
     if (!folder) return;
     for (const auto& [value, link] : known.links) {
       char name[24];
@@ -36,7 +37,7 @@ class Searcher {
   }
 
   void look_through(uint32_t pid) {
-    auto folder = open_file(fmt::format("/proc/{}/fd", pid), O_RDONLY | O_DIRECTORY);
+    auto folder = open_file(fmt::format("/proc/{}/fd", living_thread(pid)), O_RDONLY | O_DIRECTORY);
     if (!folder) {
       if (folder.error().kind == ErrorKind::no_access) ++not_readable_;
       return;

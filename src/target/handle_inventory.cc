@@ -7,6 +7,7 @@
 #include "model/handle_event.h"
 #include "target/handle_links.h"
 #include "target/process_facts.h"
+#include "target/ptrace_threads.h"
 
 namespace culprit {
 
@@ -18,13 +19,11 @@ Error ended(uint32_t pid) {
   return {ErrorKind::gone, fmt::format("process {} has ended: it has no handles any more", pid), {}};
 }
 
-bool is_over(const ProcessStat& stat) { return stat.state == 'Z' || stat.state == 'X'; }
-
 // The process that is meant: it is there and has not ended.
 Result<ProcessStat> living(uint32_t pid) {
   auto stat = process_stat(pid);
   if (!stat) return tl::unexpected<Error>(not_there(pid));
-  if (is_over(*stat)) return tl::unexpected<Error>(ended(pid));
+  if (has_ended(pid)) return tl::unexpected<Error>(ended(pid));
   return *stat;
 }
 
@@ -84,13 +83,13 @@ Result<HandleInventory> read_handle_inventory(uint32_t pid) {
   inventory.handles.reserve(links->size());
   for (HandleLink& link : *links) inventory.handles.push_back(handle_of(pid, std::move(link), sockets));
   inventory.sockets = std::move(sockets).take();
-  inventory.command = process_command(pid);
+  inventory.command = process_command(living_thread(pid));
   inventory.limit = limit_of(pid);
   inventory.other_mounts = is_in_other_namespace(pid, "mnt");
   inventory.other_network = is_in_other_namespace(pid, "net");
   // A table that empties while a process dies is not what it had.
   auto after = process_stat(pid);
-  if (!after || is_over(*after) || after->start_ticks != before->start_ticks) return tl::unexpected<Error>(ended(pid));
+  if (!after || has_ended(pid) || after->start_ticks != before->start_ticks) return tl::unexpected<Error>(ended(pid));
   return inventory;
 }
 

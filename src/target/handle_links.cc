@@ -20,6 +20,7 @@
 
 #include "base/syscall.h"
 #include "model/handle_event.h"
+#include "target/ptrace_threads.h"
 
 namespace culprit {
 namespace {
@@ -47,7 +48,10 @@ class LinkReader {
     char name[16], text[4200];
     *std::to_chars(name, name + sizeof(name) - 1, number).ptr = '\0';
     const ssize_t length = readlinkat(folder_, name, text, sizeof(text));
-    if (length <= 0) return link;
+    if (length <= 0) {
+      is_refused_ |= length < 0 && errno == EACCES;
+      return link;
+    }
     link.text.assign(text, static_cast<size_t>(length));
     if (text[0] != '/') return link;
     if (ask_ == AskFiles::each || link.text.ends_with(" (deleted)")) {
@@ -61,9 +65,13 @@ class LinkReader {
     return link;
   }
 
+  // The kernel names the numbers of some processes (of pid 1 in some containers) and refuses what stands behind them.
+  bool is_refused() const { return is_refused_; }
+
  private:
   int folder_;
   AskFiles ask_;
+  bool is_refused_ = false;
   std::unordered_map<std::string, HandleLink> by_name_;
 };
 
@@ -116,7 +124,7 @@ namespace {
 // begin at any number: the position in the folder is the number and two (fs/proc/fd.c).
 class TableReader {
  public:
-  TableReader(uint32_t pid, AskFiles ask) : path_(fmt::format("/proc/{}/fd", pid)), ask_(ask) {}
+  TableReader(uint32_t tid, AskFiles ask) : path_(fmt::format("/proc/{}/fd", tid)), ask_(ask) {}
 
   void read(int first, int end) {
     auto folder = open_file(path_, O_RDONLY | O_DIRECTORY);
@@ -129,6 +137,7 @@ class TableReader {
       HandleLink link = reader.read(number);
       if (!link.text.empty()) links.push_back(std::move(link));
     }
+    if (reader.is_refused()) return fail_with(system_error("read the links in " + path_, EACCES));
     std::lock_guard lock(mutex_);
     folders_.push_back(folder->get());
     std::move(links.begin(), links.end(), std::back_inserter(links_));
@@ -168,8 +177,9 @@ int handle_slots_of(uint32_t pid) {
 }  // namespace
 
 Result<std::vector<HandleLink>> read_handle_links(uint32_t pid, AskFiles ask) {
-  TableReader reader(pid, ask);
-  const auto slots = static_cast<size_t>(handle_slots_of(pid));
+  const uint32_t tid = living_thread(pid);
+  TableReader reader(tid, ask);
+  const auto slots = static_cast<size_t>(handle_slots_of(tid));
   in_parts(slots, [&](size_t first, size_t end) {
     // The table may grow while it is read.
     reader.read(static_cast<int>(first), end == slots ? INT_MAX : static_cast<int>(end));
@@ -182,7 +192,7 @@ FdTarget target_of(uint32_t pid, const HandleLink& link) {
   FdTarget target = parse_fd_link(link.text, link.mode);
   if (!S_ISREG(link.mode) || !may_be_message_queue(link.text)) return target;
   struct statfs info {};
-  if (statfs(fmt::format("/proc/{}/fd/{}", pid, link.number).c_str(), &info) == 0 &&
+  if (statfs(fmt::format("/proc/{}/fd/{}", living_thread(pid), link.number).c_str(), &info) == 0 &&
       info.f_type == message_queue_filesystem)
     target.type = handle_type::message_queue;
   return target;

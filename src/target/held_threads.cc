@@ -76,7 +76,7 @@ bool mend_interrupted_call(Registers& registers) {
 }  // namespace
 
 bool HeldThreads::share_memory(uint32_t child) const {
-  long different = syscall(SYS_kcmp, pid_, child, KCMP_VM, 0, 0);
+  long different = syscall(SYS_kcmp, living_thread(pid_), child, KCMP_VM, 0, 0);
   if (different >= 0) return different == 0;
   // A kernel without kcmp: vfork is what shares memory, but for rare things.
   return std::ranges::any_of(threads_, [](const auto& entry) { return entry.second.waits_for_child; });

@@ -104,15 +104,8 @@ Error why_not_readable(uint32_t pid, const Error& error) {
 
 }  // namespace
 
-uint32_t living_thread(uint32_t pid) {
-  if (!is_ending(pid, pid)) return pid;
-  for (uint32_t tid : threads_of(pid))
-    if (!is_ending(pid, tid)) return tid;
-  return pid;
-}
-
 Result<LiveSpace> LiveSpace::open(uint32_t pid) {
-  auto memory = VictimMemory::open(living_thread(pid));
+  auto memory = VictimMemory::open(pid);
   if (!memory) return tl::unexpected<Error>(why_not_readable(pid, memory.error()));
   LiveSpace space(pid, std::move(*memory));
   CULPRIT_TRY(space.refresh());
@@ -120,9 +113,8 @@ Result<LiveSpace> LiveSpace::open(uint32_t pid) {
 }
 
 Result<void> LiveSpace::refresh() {
-  uint32_t tid = living_thread(pid_);
-  if (auto memory = VictimMemory::open(tid)) memory_ = std::move(*memory);
-  auto text = read_whole_file(fmt::format("/proc/{}/maps", tid), maps_limit);
+  if (auto memory = VictimMemory::open(pid_)) memory_ = std::move(*memory);
+  auto text = read_whole_file(fmt::format("/proc/{}/maps", living_thread(pid_)), maps_limit);
   if (!text) return tl::unexpected<Error>(why_not_readable(pid_, text.error()));
   if (*text == maps_text_ && !modules_.empty()) return {};
   maps_text_ = std::move(*text);

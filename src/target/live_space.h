@@ -13,9 +13,6 @@
 
 namespace culprit {
 
-// A thread of the process that has not ended: the first one may have, and then /proc/PID tells no more of all that.
-uint32_t living_thread(uint32_t pid);
-
 class LiveSpace {
  public:
   // gone, no_access.

@@ -66,6 +66,13 @@ bool has_ended(uint32_t pid) {
   return threads.empty() || (threads.size() == 1 && is_ending(pid, threads.front()));
 }
 
+uint32_t living_thread(uint32_t pid) {
+  if (!is_ending(pid, pid)) return pid;
+  for (uint32_t tid : threads_of(pid))
+    if (!is_ending(pid, tid)) return tid;
+  return pid;
+}
+
 Error why_not_traceable(uint32_t pid, int error_number) {
   if (error_number == ESRCH) return {ErrorKind::gone, fmt::format("process {} has ended", pid), {}};
   auto text = read_whole_file(fmt::format("/proc/{}/status", pid), 65536);

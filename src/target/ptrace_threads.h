@@ -28,6 +28,9 @@ bool is_ending(uint32_t pid, uint32_t tid);
 
 // All of its threads do, or did.
 bool has_ended(uint32_t pid);
+// A thread of the process that has not ended, the first one if it can be: where that one has called pthread_exit,
+// /proc/PID has no memory, mappings or handles any more, but the folders of the others have. None lives: `pid`.
+uint32_t living_thread(uint32_t pid);
 
 // Why a process may not be traced, in a sentence: another user's, being traced already, the setting that forbids it …
 Error why_not_traceable(uint32_t pid, int error_number);

@@ -50,7 +50,7 @@ constexpr uint64_t reach = (uint64_t{1} << 31) - (uint64_t{16} << 20);
 uint64_t size_of_code() { return static_cast<uint64_t>(culprit_safety_net_end - culprit_safety_net_begin); }
 
 std::vector<MapsEntry> maps_of(uint32_t pid) {
-  auto text = read_whole_file(fmt::format("/proc/{}/maps", pid));
+  auto text = read_whole_file(fmt::format("/proc/{}/maps", living_thread(pid)));
   return text ? parse_maps(*text) : std::vector<MapsEntry>();
 }
 

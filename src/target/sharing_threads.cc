@@ -11,6 +11,7 @@
 #include "format/fields.h"
 #include "format/procfs.h"
 #include "target/pid_namespace.h"
+#include "target/ptrace_threads.h"
 
 namespace culprit {
 
@@ -25,7 +26,7 @@ std::vector<uint32_t> all_processes() {
 }
 
 std::optional<std::vector<MapsEntry>> mappings_of(uint32_t pid) {
-  auto text = read_whole_file(fmt::format("/proc/{}/maps", pid));
+  auto text = read_whole_file(fmt::format("/proc/{}/maps", living_thread(pid)));
   if (text) return parse_maps(*text);
   return text.error().kind == ErrorKind::no_access ? std::nullopt : std::optional(std::vector<MapsEntry>{});
 }

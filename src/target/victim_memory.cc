@@ -5,11 +5,12 @@
 #include <unistd.h>
 
 #include "base/syscall.h"
+#include "target/ptrace_threads.h"
 
 namespace culprit {
 
 Result<VictimMemory> VictimMemory::open(uint32_t pid) {
-  auto fd = open_file(fmt::format("/proc/{}/mem", pid), O_RDWR);
+  auto fd = open_file(fmt::format("/proc/{}/mem", living_thread(pid)), O_RDWR);
   if (!fd) return tl::unexpected<Error>(fd.error());
   return VictimMemory(std::move(*fd));
 }

@@ -16,6 +16,7 @@
 #include "format/procfs.h"
 #include "target/handle_holders.h"
 #include "target/pid_namespace.h"
+#include "target/ptrace_threads.h"
 #include "target/unix_sockets.h"
 
 namespace culprit {
@@ -30,7 +31,9 @@ std::string link_of(const std::string& path) {
   return std::string(text.data(), size < 0 ? 0 : static_cast<size_t>(size));
 }
 
-std::string fd_path(uint32_t pid, uint64_t fd) { return fmt::format("/proc/{}/fd/{}", pid, static_cast<int>(fd)); }
+std::string fd_path(uint32_t pid, uint64_t fd) {
+  return fmt::format("/proc/{}/fd/{}", living_thread(pid), static_cast<int>(fd));
+}
 
 std::string name_of_process(uint32_t pid) {
   auto text = read_whole_file(fmt::format("/proc/{}/status", pid), 8192);

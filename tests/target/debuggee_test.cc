@@ -1,8 +1,10 @@
 #include "target/debuggee.h"
 
 #include <gtest/gtest.h>
+#include <sys/syscall.h>
 
 #include "target/debugged_program.h"
+#include "target/ptrace_threads.h"
 
 namespace culprit {
 namespace {
@@ -73,6 +75,39 @@ TEST(Debuggee, StopsWhereTheConditionHolds) {
   debuggee.reset();
   EXPECT_EQ(program.end(), 7 << 8);
   EXPECT_EQ(program.words().wrong, 0u);
+}
+
+// /proc/PID has neither memory nor mappings then.
+TEST(Debuggee, DebugsAProcessWhoseFirstThreadHasEnded) {
+  DebuggedProgram program([](SharedWords& words) {
+    std::thread([&words] {
+      call_in_threads(begins_with_push, 2, 1000);
+      words.done = 1;
+      for (;;) pause();
+    }).detach();
+    syscall(SYS_exit, 0);  // as pthread_exit does, without unwinding the test
+  });
+  ASSERT_TRUE(wait_until([&] { return program.words().started == 2 && is_ending(program.pid(), program.pid()); }));
+  auto debuggee = attach(program);
+  ASSERT_TRUE(debuggee);
+  auto id = debuggee->set_breakpoint({.address = address_of(begins_with_push)}, first_argument_is(500));
+  ASSERT_TRUE(id) << id.error().what;
+  program.words().may_begin = 1;
+  for (int i = 0; i < 2; i++) {
+    auto stop = debuggee->go({});
+    ASSERT_TRUE(stop) << stop.error().what;
+    EXPECT_EQ(stop->kind, DebugStopKind::breakpoint);
+  }
+  EXPECT_TRUE(debuggee->detach());
+  EXPECT_TRUE(wait_until([&] { return program.words().done == 1; }));
+  EXPECT_TRUE(is_code_as_ours(program.pid()));
+  EXPECT_EQ(program.words().calls, 2000u);
+}
+
+TEST(Debuggee, RefusesToStopItsOwnProcess) {
+  auto debuggee = Debuggee::attach(static_cast<uint32_t>(getpid()));
+  ASSERT_FALSE(debuggee);
+  EXPECT_EQ(debuggee.error().kind, ErrorKind::unsupported);
 }
 
 }  // namespace

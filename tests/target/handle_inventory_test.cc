@@ -3,6 +3,8 @@
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <gmock/gmock.h>
+#include <linux/capability.h>
+#include <sched.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/file.h>
@@ -16,10 +18,13 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <filesystem>
+#include <thread>
 
 #include "capture/victim.h"
 #include "model/handle_event.h"
 #include "target/handle_links.h"
+#include "target/ptrace_threads.h"
 
 namespace culprit {
 namespace {
@@ -242,6 +247,41 @@ TEST(HandleInventory, TellsAnEndedProcessFromAnEmptyTable) {
   ASSERT_FALSE(nobody);
   EXPECT_EQ(nobody.error().kind, ErrorKind::gone);
   EXPECT_THAT(nobody.error().what, ::testing::HasSubstr("no process"));
+}
+
+// /proc/PID/fd is empty then, and its state is that of a process which has ended.
+TEST(HandleInventory, HasThoseOfAProcessWhoseFirstThreadHasEnded) {
+  Victim victim([] {
+    std::thread([] {
+      for (;;) pause();
+    }).detach();
+    syscall(SYS_exit, 0);  // as pthread_exit does, without unwinding the test
+    return 0;
+  });
+  victim.begin();
+  while (!is_ending(victim.pid(), victim.pid())) sched_yield();
+  HandleInventory inventory = inventory_of(victim.pid());
+  EXPECT_EQ(handle_at(inventory, 1).link, std::filesystem::read_symlink("/proc/self/fd/1").string());
+  EXPECT_TRUE(handle_at(inventory, 1).info);
+  EXPECT_FALSE(inventory.command.empty());
+}
+
+// The numbers may be listed by who may read any file, what stands behind them is for who may trace the process.
+TEST(HandleInventory, IsRefusedWhereTheKernelNamesNumbersAlone) {
+  if (geteuid() != 0) GTEST_SKIP() << "only root can have one right and not the other";
+  Victim victim([] { return setgid(65534) == 0 && setuid(65534) == 0 ? 0 : -1; });
+  victim.begin();
+  ASSERT_EQ(victim.wait_until_done(), 0);
+  Victim restricted([&] {
+    __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
+    __user_cap_data_struct rights[2]{};
+    rights[0].effective = rights[0].permitted = CAP_TO_MASK(CAP_DAC_OVERRIDE);
+    if (syscall(SYS_capset, &header, rights) != 0) return -1;
+    auto inventory = read_handle_inventory(victim.pid());
+    return inventory ? 0 : static_cast<int>(inventory.error().kind) + 1;
+  });
+  restricted.begin();
+  EXPECT_EQ(restricted.wait_until_done(), static_cast<int>(ErrorKind::no_access) + 1);
 }
 
 TEST(HandleInventory, HasAProcessThatHasNothingOpen) {
