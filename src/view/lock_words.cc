@@ -251,6 +251,8 @@ std::string step_words(const LockReport& report, const LockVerdict& verdict, siz
 }
 
 std::string calm_words(const LockReport& report) {
+  // A core that is cut off.
+  if (report.threads == 0) return "no verdict: nothing is known of its threads";
   if (report.waits.empty())
     return fmt::format("no deadlock: none of {} waits for a lock", counted(report.threads, "thread"));
   std::array<uint64_t, lock_kind_count> counts{};

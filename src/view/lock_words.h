@@ -27,7 +27,7 @@ std::string evidence_words(const TakenPlace& taken);
 std::string verdict_words(const LockReport& report, const LockVerdict& verdict);
 // One thread of it, in one sentence: what it holds, where and what it waits for.
 std::string step_words(const LockReport& report, const LockVerdict& verdict, size_t step);
-// "no deadlock: …" when there is no verdict.
+// "no deadlock: …" when there is none; "no verdict: …" when there is nothing to tell it by.
 std::string calm_words(const LockReport& report);
 
 }  // namespace culprit

@@ -20,6 +20,7 @@ using ::testing::ContainsRegex;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::MatchesRegex;
+using ::testing::StartsWith;
 using ::testing::UnorderedElementsAre;
 
 // A program of tests/programs that stands where its mode says.
@@ -255,6 +256,18 @@ INSTANTIATE_TEST_SUITE_P(Locks, CoreOf,
                          ::testing::Values("mutexes", "guards", "shared", "robust", "philosophers", "self", "orphan",
                                            "chain", "readers", "stream"),
                          [](const auto& info) { return std::string(info.param); });
+
+// gcore writes what it knows of threads behind all memory.
+TEST(Locks, OfACoreWithoutThreadsAreNoVerdict) {
+  if (tool("gcore").empty()) GTEST_SKIP() << "gcore is not installed";
+  Stuck stuck("mutexes");
+  ASSERT_EQ(run({tool("gcore"), "-o", stuck.folder / "core", stuck.pid()}).ending(), "exit 0");
+  const std::string core = stuck.folder / "core." + stuck.pid();
+  ASSERT_EQ(truncate(core.c_str(), 65536), 0);
+  const Ran cut_off = run({culprit_path(), "locks", core});
+  EXPECT_THAT(cut_off.out, StartsWith("no verdict: nothing is known of its threads"));
+  EXPECT_THAT(cut_off.out, HasSubstr("partial, because"));
+}
 
 // Two processes that are stuck with each other; the one that is asked for, and the verdict.
 struct Between {
