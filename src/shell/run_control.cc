@@ -34,6 +34,13 @@ tl::unexpected<Error> no_breakpoint(uint32_t number) {
   return fail(ErrorKind::not_found, fmt::format("there is no breakpoint {}; bl lists them", number));
 }
 
+// As in WinDbg, a name that can be read as a number is one.
+std::string hint_about_number(const std::string& where) {
+  const bool looks_like_name = where.find_first_of("abcdefABCDEF") == 0 &&
+                               where.find_first_not_of("0123456789abcdefABCDEF") == std::string::npos;
+  return looks_like_name ? fmt::format(": {0} is a number here, the function of that name is MODULE!{0}", where) : "";
+}
+
 }  // namespace
 
 Result<Debuggee*> RunControl::debuggee() {
@@ -81,7 +88,8 @@ Result<void> RunControl::bind(ConsoleBreakpoint& breakpoint) {
   }
   auto id = (*debugged)->set_breakpoint(request, condition);
   // A place without code is nothing that will come with a library.
-  if (!id && id.error().kind == ErrorKind::not_found) return fail(ErrorKind::usage, std::move(id).error().what);
+  if (!id && id.error().kind == ErrorKind::not_found)
+    return fail(ErrorKind::usage, id.error().what + hint_about_number(breakpoint.line.where));
   if (!id) return tl::unexpected<Error>(std::move(id).error());
   breakpoint.id = *id;
   breakpoint.name = session_.words()(breakpoint.address);

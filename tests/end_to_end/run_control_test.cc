@@ -47,6 +47,7 @@ TEST(RunControl, WhatMakesNoSenseIsSaid) {
   EXPECT_EQ(busy.shell("bc 7").exit_code(), 2);
   EXPECT_EQ(busy.shell("g 10x").exit_code(), 2);
   EXPECT_EQ(busy.shell("bp 10").exit_code(), 2);
+  EXPECT_NE(busy.shell("bp fade").err.find("the function of that name is MODULE!fade"), std::string::npos);
 }
 
 }  // namespace
