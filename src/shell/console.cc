@@ -79,6 +79,8 @@ bool Console::execute(std::string_view line) {
       execute_one(command, rest);
       streams_ = before;
     }
+    // What follows in a script was written for what did not come about: g without its breakpoint runs on for ever.
+    if (has_complained_ && is_script_) end();
     if (!was_interrupted()) continue;
     if (depth_ > 1) break;
     complain({ErrorKind::usage, "stopped by Ctrl-C"});
@@ -88,6 +90,11 @@ bool Console::execute(std::string_view line) {
   }
   --depth_;
   return !has_ended_;
+}
+
+bool Console::execute_script(std::string_view line) {
+  is_script_ = true;
+  return execute(line);
 }
 
 bool Console::repeat() {
@@ -112,6 +119,7 @@ bool Console::converse(const std::function<std::string()>& prompt) {
     return completions(line, word, begin);
   });
   is_conversation_ = reader.is_terminal();
+  is_script_ = !is_conversation_;
   if (is_conversation_) print(session_.status() + "help lists what there is to type\n");
   while (!has_ended_) {
     std::string shown = prompt();

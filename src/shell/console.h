@@ -43,6 +43,8 @@ class Console {
 
   // Commands separated by semicolons. False: one of them ended the console.
   bool execute(std::string_view line);
+  // The same of a script: a command that fails ends it, and the console.
+  bool execute_script(std::string_view line);
   // Reads lines until one ends the console, or there are no more: of a person at a terminal, or a script (then it is
   // true). `prompt` is called before each.
   bool converse(const std::function<std::string()>& prompt);
@@ -69,7 +71,7 @@ class Console {
   ConsoleLog log_;
   std::string last_;  // to be repeated by an empty line; empty: nothing
   int depth_ = 0;     // commands that commands execute
-  bool is_conversation_ = false;
+  bool is_conversation_ = false, is_script_ = false;
   bool has_ended_ = false, has_complained_ = false;
 };
 

@@ -1,6 +1,9 @@
 // Handles at the console.
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <cctype>
+
 #include "shell/console_commands.h"
 #include "shell/console_rows.h"
 #include "shell/console_session.h"
@@ -35,6 +38,16 @@ void handles(Console& console, const ConsoleLine& line) {
   take_inventory(console, line.words());
 }
 
+// WinDbg's names of types begin with a capital. Where Linux has the like of one, it is meant.
+std::string type_word(std::string word) {
+  constexpr std::pair<std::string_view, std::string_view> alike[] = {
+      {"event", "eventfd"}, {"timer", "timerfd"}, {"process", "pidfd"}, {"iocompletion", "epoll"}};
+  std::ranges::transform(word, word.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  for (auto [windows, here] : alike)
+    if (word == windows) return std::string(here);
+  return word;
+}
+
 // !handle [N [FLAGS [TYPE]]]: 0 or -1 as N means all; FLAGS 0 the counts, anything with 8 in it everything.
 void handle(Console& console, const ConsoleLine& line) {
   std::vector<std::string> words = line.words(), options;
@@ -46,8 +59,13 @@ void handle(Console& console, const ConsoleLine& line) {
     if (!is_one && *flags == 0) options.emplace_back("--summary");
     if (!is_one && (*flags & 8) != 0) options.emplace_back("--all");
   }
+  if (is_one && words[0].find_first_of("@(") != words[0].npos) {
+    auto value = console.session().value(words[0]);
+    if (!value) return console.complain(value.error());
+    words[0] = std::to_string(*value);
+  }
   if (is_one) options.insert(options.end(), {"--value", words[0]});
-  if (words.size() > 2) options.insert(options.end(), {"--type", words[2]});
+  if (words.size() > 2) options.insert(options.end(), {"--type", type_word(words[2])});
   if (console.session().target() == nullptr) return console.session().handles()->handles(console, options);
   take_inventory(console, options);
 }
@@ -88,8 +106,8 @@ constexpr ConsoleCommand rows[] = {
     {.subject = subject,
      .names = "!handle",
      .usage = "[N [FLAGS [TYPE]]]",
-     .description = "what is open now, or handle N in full (N as in /proc, decimal; 0: all); FLAGS 0: counts alone, f: "
-                    "everything",
+     .description = "what is open now, or handle N in full (N as in /proc, decimal, or @rdi; 0: all); FLAGS 0: counts "
+                    "alone, f: everything; TYPE: socket … or File, Event …",
      .run = handle},
     {.subject = subject,
      .names = "!htrace",

@@ -44,7 +44,7 @@ Ending converse(ConsoleSession& session, const Arguments& arguments, const Strea
   Console console(session, streams);
   bool is_script = arguments.has("--command");
   if (is_script) {
-    console.execute(arguments.text("--command"));
+    console.execute_script(arguments.text("--command"));
   } else {
     is_script = console.converse([&] {
       if (session.handles() != nullptr) console.print(session.handles()->note_end());

@@ -325,6 +325,14 @@ TEST(Locks, ConcludeWhoKeepsMallocsArenaLocked) {
   EXPECT_EQ(verdict.at("steps").size(), 2u);
 }
 
+TEST(Locks, ConcludeThatASignalHandlerWaitsForTheArenaThatItsThreadKeeps) {
+  Stuck stuck("arena_self");
+  Json answer = ask({stuck.pid()});
+  EXPECT_THAT(verdicts(answer),
+              ElementsAre("possible_cycle: interrupted holds the lock of malloc's arena waits_for the "
+                          "lock of malloc's arena;"));
+}
+
 // In a pid namespace of its own, as in a container: its locks name owners by numbers that are other threads' outside.
 class InAPidNamespace : public ::testing::TestWithParam<Between> {};
 TEST_P(InAPidNamespace, OwnersAreFoundByTheNumbersOfTheirNamespace) {

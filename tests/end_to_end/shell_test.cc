@@ -109,10 +109,30 @@ TEST(Shell, AnswersAboutACore) {
 TEST(Shell, TakesAScriptFromStandardInputAndFailsWithIt) {
   Victim victim;
   Ran ran = run({culprit_path(), "shell", victim.pid()}, {.input = "* a comment\n? 2+2\n\nnonsense\n? 3+3\n"});
-  EXPECT_THAT(ran.out, AllOf(HasSubstr("= 0000000000000004"), HasSubstr("= 0000000000000006")));
+  EXPECT_THAT(ran.out, AllOf(HasSubstr("= 0000000000000004"), Not(HasSubstr("= 0000000000000006"))));
   EXPECT_THAT(ran.err, HasSubstr("no command nonsense"));
   EXPECT_EQ(ran.ending(), "exit 2");
   EXPECT_EQ(run({culprit_path(), "shell", victim.pid()}, {.input = "? 1\nq\nnonsense\n"}).ending(), "exit 0");
+}
+
+TEST(Shell, EndsAScriptAtTheFirstCommandThatFails) {
+  Victim victim;
+  Ran ran = shell(victim.pid(), "bp no_such_function_anywhere; g; .echo never");
+  EXPECT_EQ(ran.ending(), "exit 2") << "and does not run on for ever";
+  EXPECT_THAT(ran.out, Not(HasSubstr("never")));
+  EXPECT_THAT(ran.err, HasSubstr("no_such_function_anywhere"));
+}
+
+TEST(Shell, ListsHandlesByTheWordsOfWinDbg) {
+  TemporaryFolder folder;
+  Running running({"/bin/sh", "-c", "exec 5</etc/passwd; : > " + folder / "ready" + "; while :; do sleep 1; done"});
+  ASSERT_TRUE(wait_for_file(folder / "ready"));
+  const std::string pid = std::to_string(running.pid());
+  EXPECT_THAT(shell(pid, "!handle 0 f File").out,
+              AllOf(HasSubstr("handle"), HasSubstr("5  file"), HasSubstr("/etc/passwd")));
+  EXPECT_THAT(shell(pid, "!handle 0 0 File").out, Not(HasSubstr("/etc/passwd")));
+  EXPECT_THAT(shell(pid, "!handle 0 f Event").out, HasSubstr("0 handles asked for"));
+  EXPECT_THAT(shell(pid, "!handle (2+3) f").out, AllOf(HasSubstr("handle 5 of"), HasSubstr("/etc/passwd")));
 }
 
 TEST(Shell, ComplainsAboutWhatIsNoTarget) {

@@ -415,6 +415,18 @@ void arena() {
   }).detach();
 }
 
+// The handler wants memory itself.
+void arena_self() {
+  only_one_arena();
+  std::thread([] {
+    name_thread("interrupted");
+    interrupt_in_malloc([](int) {
+      void* volatile more = malloc(100'000);
+      (void)more;
+    });
+  }).detach();
+}
+
 struct Mode {
   const char* name;
   void (*enter)();
@@ -447,6 +459,7 @@ constexpr Mode modes[] = {{"mutexes", mutexes},
                           {"once", once},
                           {"loader", loader},
                           {"arena", arena, true},
+                          {"arena_self", arena_self, true},
                           {"healthy_waits", healthy_waits},
                           {"crowd", crowd}};
 
