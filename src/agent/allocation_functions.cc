@@ -120,4 +120,8 @@ FRONT void culprit_free(void* block) {
   real_allocator().free(block);
 }
 
+// C23 tells the size, too, which the allocator may use and nobody needs here.
+FRONT void culprit_free_sized(void* block, size_t) { culprit_free(block); }
+FRONT void culprit_free_aligned_sized(void* block, size_t, size_t) { culprit_free(block); }
+
 }  // namespace culprit::agent

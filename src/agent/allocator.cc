@@ -2,6 +2,7 @@
 
 extern "C" {
 void* dlsym(void* handle, const char* name) __attribute__((weak));  // in libc since glibc 2.34, before in libdl
+extern const char culprit_exported_malloc __attribute__((weak, visibility("hidden")));
 // glibc's own, exported for those who stand in front of it.
 void* __libc_malloc(size_t) __attribute__((weak));
 void* __libc_calloc(size_t, size_t) __attribute__((weak));
@@ -73,6 +74,20 @@ void find_allocator() {
   find(found.free, "free", __libc_free);
   allocator = found;
   allocator_found = true;
+}
+
+// Addresses tell nothing: that of a program's PLT may stand for our function.
+bool allocator_is_seen() {
+  if (&culprit_exported_malloc == nullptr || dlsym == nullptr) return true;
+  auto everybodys_malloc = reinterpret_cast<void* (*)(size_t)>(dlsym(nullptr, "malloc"));  // RTLD_DEFAULT
+  auto everybodys_free = reinterpret_cast<void (*)(void*)>(dlsym(nullptr, "free"));
+  if (everybodys_malloc == nullptr || everybodys_free == nullptr) return true;
+  allocator_found = finding = false;
+  void* block = everybodys_malloc(1);
+  bool is_seen = allocator_found;
+  if (!is_seen) find_allocator();
+  everybodys_free(block);
+  return is_seen;
 }
 
 bool is_spare(const void* block) {

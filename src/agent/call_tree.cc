@@ -87,11 +87,6 @@ void forget_nodes(CallTree& tree) {
   tree.last.count = 0;
 }
 
-// Roots are shared by all trees: they have places of their own in front of the ids.
-uint32_t last_child_index(const CallTree& tree, uint32_t parent) {
-  return parent < first_node ? parent : parent - tree.first_id + first_node;
-}
-
 bool send_node(uint32_t id, uint32_t parent, uint64_t address) {
   uint8_t flags = 0;
   if ((address & exact_address) != 0) flags |= CULPRIT_NODE_EXACT;
@@ -145,14 +140,9 @@ CallTree* open_call_tree(culprit_slot* slot) {
 
 void close_call_tree(CallTree& tree) { unmap_tables(tree, tree.capacity); }
 
-uint32_t child_node(CallTree& tree, uint32_t parent, uint64_t address) {
-  uint32_t index = last_child_index(tree, parent);
-  if (__builtin_expect(index < tree.capacity, 1)) {
-    LastChild& last = tree.last_children[index];
-    if (__builtin_expect(last.address == address, 1)) return last.id;
-  }
+uint32_t find_or_add_child(CallTree& tree, uint32_t parent, uint64_t address) {
   uint32_t id = find_or_add(tree, parent, address);
-  index = last_child_index(tree, parent);  // the tree may have been renewed
+  uint32_t index = last_child_index(tree, parent);  // after that: the tree may have been renewed
   if (id >= first_node && index < tree.capacity) tree.last_children[index] = LastChild{address, id};
   return id;
 }

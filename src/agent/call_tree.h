@@ -1,7 +1,7 @@
 // The thread's call tree: every distinct stack is one node (return address + parent), known to the collector by number.
 // Also the previous capture of the thread, from which the next one is worked out, and the names already sent.
-// All of it lies in culprit_slot.tree, but for the tables of a large tree: those are mapped, where that may be done (not in a
-// sandboxed process).
+// All of it lies in culprit_slot.tree, but for the tables of a large tree: those are mapped, where that may be done
+// (not in a sandboxed process).
 #pragma once
 
 #include "wire/agent_session.h"
@@ -95,9 +95,23 @@ static_assert(sizeof(CallTree) <= CULPRIT_TREE_SIZE / 8);
 
 CallTree* open_call_tree(culprit_slot* slot);
 
+// Roots are shared by all trees: they have places of their own in front of the ids.
+inline uint32_t last_child_index(const CallTree& tree, uint32_t parent) {
+  return parent < first_node ? parent : parent - tree.first_id + first_node;
+}
+
+uint32_t find_or_add_child(CallTree& tree, uint32_t parent, uint64_t address);
+
 // The node for `address` (with bits) called from `parent`; tells the collector when it is new. The addresses of one
 // walk are added outermost first.
-uint32_t child_node(CallTree& tree, uint32_t parent, uint64_t address);
+inline uint32_t child_node(CallTree& tree, uint32_t parent, uint64_t address) {
+  uint32_t index = last_child_index(tree, parent);
+  if (__builtin_expect(index < tree.capacity, 1)) {
+    const LastChild& last = tree.last_children[index];
+    if (__builtin_expect(last.address == address, 1)) return last.id;
+  }
+  return find_or_add_child(tree, parent, address);
+}
 
 // Gives back what is mapped. The tree cannot be used any more.
 void close_call_tree(CallTree& tree);

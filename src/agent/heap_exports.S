@@ -21,5 +21,12 @@
         export pvalloc culprit_pvalloc
         export free culprit_free
         export cfree culprit_free
+        export free_sized culprit_free_sized
+        export free_aligned_sized culprit_free_aligned_sized
+
+/* For allocator.cc: that these are part of this library, and where. */
+        .globl culprit_exported_malloc
+        .hidden culprit_exported_malloc
+        .set culprit_exported_malloc, malloc
 
         .section .note.GNU-stack, "", @progbits

@@ -16,7 +16,11 @@ inline void publish_records(uint32_t count) {
 }
 
 inline bool put(const culprit_record& record) {
-  if (!reserve_records(1)) return false;
+  uint64_t head = thread.slot->head;
+  // As a rule there is room, and the collector need not be woken.
+  bool is_easy =
+      (head & (CULPRIT_RING_RECORDS / 8 - 1)) != 0 && head + 1 - thread.ring_tail <= uint64_t{CULPRIT_RING_RECORDS};
+  if (__builtin_expect(!is_easy, 0) && !reserve_records(1)) return false;
   record_at(thread.slot->head) = record;
   publish_records(1);
   return true;

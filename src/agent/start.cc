@@ -1,5 +1,6 @@
 // The agent's beginning, before any other constructor of the process (see initfirst in CMakeLists.txt): find the
 // session, hide that it was ever mentioned, say hello, patch.
+#include "agent/allocator.h"
 #include "agent/memory.h"
 #include "agent/patch.h"
 #include "agent/process.h"
@@ -14,6 +15,7 @@ extern "C" __attribute__((constructor, visibility("hidden"))) void culprit_start
   SessionText text;
   if (!take_session_from(environment, text, !wrapping())) return;
   if (!wrapping()) hide_preload_from(environment);
+  bool sees_allocator = allocator_is_seen();
   if (!open_session(text)) return;
   if (!recording() || !watch_for_forks()) return close_session();
   process.epoch = 1;
@@ -23,6 +25,7 @@ extern "C" __attribute__((constructor, visibility("hidden"))) void culprit_start
     find_wrapped_functions();
     process.record->flags |= CULPRIT_PROCESS_WRAPPERS;
   }
+  if (!sees_allocator) process.record->flags |= CULPRIT_PROCESS_OWN_ALLOCATOR;
   if (request(CULPRIT_REQUEST_HELLO, 0) && !wrapping()) patch_libraries();
 }
 

@@ -172,6 +172,9 @@ void AgentRecorder::retire_image(WatchedProcess& process) {
         fmt::format("libc could not be patched ({}), nothing was seen of it; run it again with --wrappers", why));
   }
   losses_.add(LossKind::thread_slots, load_shared(record.slots_refused), process.id);
+  if ((load_shared(record.flags) & CULPRIT_PROCESS_OWN_ALLOCATOR) != 0)
+    losses_.add(LossKind::process_not_followed, 1, process.id,
+                "an allocator of its own is linked into the program: what it allocated was not seen");
   process.record = -1;
   memory_.free_process(index);
 }

@@ -163,6 +163,7 @@ std::string totals_text(const AllocationReport& report, const AllocationTextOpti
 std::string as_text(const AllocationReport& report, const AllocationTextOptions& options) {
   const TextStyle& style = options.style;
   std::string text = wrapped(headline(report, style), style.columns, 0, 9) + "\n";
+  if (report.made.blocks == 0) return text + losses_text(report.losses, style);
   text += groups_text(report, options) + "\n" + totals_text(report, options) + losses_text(report.losses, style);
   if (!options.recording.empty())
     text += fmt::format("  recording: {} (culprit heap shows this again)\n", shown(options.recording, 160));

@@ -86,7 +86,8 @@ TEST(HeapRecording, SeesEveryFunctionOfTheAllocator) {
                          {"ways_strdup", 27, 10},
                          {"ways_new", 111, 10},
                          {"ways_new_array", 112, 10},
-                         {"ways_new_aligned", 128, 10}}) {
+                         {"ways_new_aligned", 128, 10},
+                         {"ways_sized_free", 117, 16}}) {
     Sum sum = under(recorded.report, std::string("(anonymous namespace)::") + way.function);
     EXPECT_EQ(sum.count, 7u) << way.function;
     EXPECT_EQ(sum.bytes, 7 * way.size) << way.function;
@@ -189,6 +190,14 @@ TEST(HeapRecording, SaysWhatItCannotDo) {
   Ran other = run({culprit_path(), "heap", folder / "x.culprit"});
   EXPECT_EQ(other.ending(), "exit 2");
   EXPECT_THAT(other.err, HasSubstr("no allocations"));
+}
+
+TEST(HeapRecording, SaysThatAnAllocatorOfTheProgramsOwnIsNotSeen) {
+  Recorded recorded = record({program("own_allocator")});
+  EXPECT_EQ(recorded.ran.ending(), "exit 0") << recorded.ran.err;
+  EXPECT_EQ(recorded.ran.out, "allocated by itself\n");
+  EXPECT_EQ(loss(recorded.report, "process_not_followed"), 1u);
+  EXPECT_FALSE(recorded.report.at("exact").get<bool>());
 }
 
 TEST(HeapRecording, LeavesHandlesInTheRecording) {

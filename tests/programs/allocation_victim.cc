@@ -20,6 +20,10 @@
 #include <thread>
 #include <vector>
 
+// C23's, which this libc may not have. Ours are called where they are there.
+extern "C" void free_sized(void* block, size_t size) __attribute__((weak));
+extern "C" void free_aligned_sized(void* block, size_t alignment, size_t size) __attribute__((weak));
+
 namespace {
 
 #define APART __attribute__((noinline, noclone))
@@ -90,6 +94,15 @@ APART void ways_new_aligned() {
     ::operator delete(block, std::align_val_t{128});
   }
 }
+APART void ways_sized_free() {
+  make_some([] { return malloc(117); });
+  for (int i = 0; i < 3; ++i) {
+    void* block = keep(malloc(117));
+    if (free_sized != nullptr) free_sized(block, 117);
+    void* aligned = keep(aligned_alloc(64, 192));
+    if (free_aligned_sized != nullptr) free_aligned_sized(aligned, 64, 192);
+  }
+}
 APART void ways_failing() {  // nothing comes of these, and nothing goes
   volatile size_t too_much = SIZE_MAX / 2;
   keep(malloc(too_much));
@@ -114,6 +127,7 @@ int ways() {
   ways_new();
   ways_new_array();
   ways_new_aligned();
+  ways_sized_free();
   ways_failing();
   return 0;
 }

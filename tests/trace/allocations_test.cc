@@ -2,7 +2,11 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <random>
+
 #include "support/sample_events.h"
+#include "trace/allocation_encoder.h"
+#include "trace/event_decoder.h"
 #include "trace/trace_reader.h"
 #include "trace/trace_writer.h"
 
@@ -134,6 +138,38 @@ TEST(AllocationsInATrace, MayBeMoreThanABlockHolds) {
   EXPECT_EQ(collected.events.back(), made(program, static_cast<Time>(1000 + (count - 1) * 50),
                                           0x10000 + ((count - 1) % 777) * 32, 100 + (count - 1) % 5));
   EXPECT_LT(bytes, 3 * count);
+}
+
+// A fuzzer does not get through the compression.
+TEST(AllocationsInATrace, WhateverStandsInABlockReadingItComesToAnEnd) {
+  SampleProgram program;
+  DefinitionsWriter definitions(program.tables);
+  AllocationEncoder encoder(definitions);
+  for (uint64_t i = 0; i < 300; ++i) {
+    const uint64_t address = 0x10000 + (i * 7919 % 50) * 64;
+    const auto tid = static_cast<uint32_t>(100 + i % 3);
+    encoder.add(i % 2 == 0 ? made(program, static_cast<Time>(i), address, i % 40, tid)
+                           : released(program, static_cast<Time>(i), address, tid));
+  }
+  const BlockHeader header{.first_time = encoder.first_time(), .last_time = encoder.last_time(), .event_count = 300};
+  const std::string whole = encoder.take();
+  BlockNumbers numbers;
+  numbers.processes.push_back(program.server);
+  numbers.stacks.resize(8, StackId::none);
+  ASSERT_TRUE(decode_allocations(as_bytes(whole), header, numbers));
+  std::mt19937 random(1);  // NOLINT: the same bytes each time
+  size_t read = 0;
+  for (int i = 0; i < 20'000; ++i) {
+    std::string bytes = whole.substr(0, i % 4 == 0 ? random() % whole.size() : whole.size());
+    for (uint32_t changes = random() % 4; changes > 0 && !bytes.empty(); --changes)
+      bytes[random() % bytes.size()] = static_cast<char>(random());
+    if (auto block = decode_allocations(as_bytes(bytes), header, numbers)) {
+      ++read;
+      EXPECT_EQ(block->allocations.size(), 300u);
+      EXPECT_EQ(block->order.size(), 300u);
+    }
+  }
+  EXPECT_GT(read, 100u);
 }
 
 TEST(AllocationsInATrace, AreSaidToBeThere) {
