@@ -18,6 +18,8 @@ constexpr AdviceRow rows[] = {
     {CrashCause::null_call, "find out who should have set that function pointer"},
     {CrashCause::double_free, "build with -fsanitize=address and run again: it tells who freed the block first"},
     {CrashCause::invalid_free, "build with -fsanitize=address and run again: it tells whose block it is"},
+    {CrashCause::use_after_free, "build with -fsanitize=address and run again: it tells who freed the block"},
+    {CrashCause::heap_overrun, "build with -fsanitize=address and run again: it stops where the block is overrun"},
     {CrashCause::heap_corruption,
      "the damage was done before, by other code: build with -fsanitize=address and run again"},
     {CrashCause::wild_read, "build with -fsanitize=address and run again: wild pointers often are to freed memory"},

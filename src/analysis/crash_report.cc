@@ -186,6 +186,7 @@ Result<CrashReport> report_crash(Target& target, const CrashHelpers& helpers) {
   TargetStacks stacks(target, helpers.lookup);
   CrashScene scene = set_scene(target, helpers.names, stacks, *thread);
   report.verdict = find_cause(scene);
+  report.heap = look_at_heap(scene, *threads, report.verdict);
   report.fault = fault_of(scene);
   report.code = read_crash_code(scene);
   report.operand = operand_of(scene);

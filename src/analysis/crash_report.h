@@ -10,6 +10,7 @@
 
 #include "analysis/crash_cause.h"
 #include "analysis/crash_code.h"
+#include "analysis/crash_heap.h"
 #include "analysis/lock_analysis.h"
 #include "analysis/thread_report.h"
 #include "symbols/symbolizer.h"
@@ -61,6 +62,7 @@ struct CrashReport {
   std::optional<size_t> culprit;       // index into stack.frames: whom the page blames
   std::string rule, rule_reason;       // the last one that passed over a frame before the blamed one; empty: none did
   std::string bucket, hash;
+  CrashHeap heap;
   ThreadReport threads;              // the others
   std::optional<LockReport> locks;   // only with something to tell
   std::optional<double> cpu_time;    // seconds that it had used

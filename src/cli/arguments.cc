@@ -51,9 +51,10 @@ struct OperandRule {
   Operands operands;
   size_t least, most;
 };
-constexpr OperandRule operand_rules[] = {{Operands::none, 0, 0},        {Operands::at_most_one, 0, 1},
-                                         {Operands::at_most_two, 0, 2}, {Operands::one, 1, 1},
-                                         {Operands::one_or_two, 1, 2},  {Operands::program, 1, SIZE_MAX}};
+constexpr OperandRule operand_rules[] = {{Operands::none, 0, 0},          {Operands::at_most_one, 0, 1},
+                                         {Operands::at_most_two, 0, 2},   {Operands::one, 1, 1},
+                                         {Operands::one_or_two, 1, 2},    {Operands::one_or_more, 1, SIZE_MAX},
+                                         {Operands::program, 1, SIZE_MAX}};
 
 Result<void> check_operands(const Command& command, const std::vector<std::string>& operands) {
   for (const OperandRule& rule : operand_rules) {

@@ -25,6 +25,8 @@ constexpr CrashCauseInfo causes[] = {
     {"double free", "HEAP_CORRUPTION_DOUBLE_FREE"},
     {"invalid free", "HEAP_CORRUPTION_INVALID_FREE"},
     {"heap corruption", "HEAP_CORRUPTION"},
+    {"use after free", "USE_AFTER_FREE"},
+    {"heap overrun", "HEAP_OVERRUN"},
     {"abort message", "ABORT_MESSAGE"},
     {"abort", "ABORT"},
     {"assertion", "ASSERTION"},

@@ -26,6 +26,8 @@ enum class CrashCause : uint8_t {
   double_free,  // malloc's own checks, by its message
   invalid_free,
   heap_corruption,
+  use_after_free,  // of the heap
+  heap_overrun,
   abort_message,  // another message of the C library
   abort_call,
   assertion,
@@ -49,7 +51,7 @@ enum class CrashCause : uint8_t {
   raised,        // by the program itself, on purpose
   hang,          // alive, but threads wait for each other
 };
-inline constexpr size_t crash_cause_count = 41;
+inline constexpr size_t crash_cause_count = 43;
 
 struct CrashCauseInfo {
   std::string_view name;    // "null write": in JSON with _

@@ -291,11 +291,14 @@ constexpr std::string_view crash_details =
     "about\n"
     "that. BINARY is the program's file, if it is not where the core says.\n"
     "\n"
+    "Of several cores, those with the same bucket are counted as one bug.\n"
+    "\n"
     "The bucket names equal crashes alike, across builds; the hash is the bucket's, and WinDbg's of the same words.\n"
     "\n"
     "    culprit crash core.1234\n"
     "    culprit crash core.1234 ./server --brief\n"
-    "    culprit crash core.1234 --json | jq -r .bucket";
+    "    culprit crash core.1234 --json | jq -r .bucket\n"
+    "    culprit crash cores/*";
 constexpr std::string_view doctor_details =
     "Looks at the agent, the C library, permissions, the clock, limits and symbol sources of this machine, and tells "
     "for\n"
@@ -341,8 +344,8 @@ constexpr Command commands[] = {
      watch_options, Operands::at_most_one, run_watch},
     {"locks", "[options] PID|NAME|CORE", "who holds the lock that everybody waits for: owners, waiters, deadlocks",
      locks_details, locks_options, Operands::one, run_locks},
-    {"crash", "[options] CORE|PID|NAME [BINARY]", "what ended a process: where, why and whose fault it was",
-     crash_details, crash_options, Operands::one_or_two, run_crash},
+    {"crash", "[options] CORE|PID|NAME [BINARY|CORE…]", "what ended a process: where, why and whose fault it was",
+     crash_details, crash_options, Operands::one_or_more, run_crash},
     {"doctor", "[--json]", "what works on this machine, and what to do about the rest", doctor_details, doctor_options,
      Operands::none, run_doctor},
     {"help", "[COMMAND]", "explain culprit, or one command", "", help_options, Operands::at_most_two, run_help},

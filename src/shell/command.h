@@ -38,6 +38,7 @@ enum class Operands : uint8_t {
   at_most_two,
   one,
   one_or_two,
+  one_or_more,
   program,  // a command line: everything from the first word that is no option, or after "--"
 };
 

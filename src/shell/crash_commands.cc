@@ -1,16 +1,19 @@
 #include "shell/crash_commands.h"
 
-#include "analysis/crash_report.h"
+#include "analysis/crash_groups.h"
+#include "base/regular_file.h"
+#include "format/elf.h"
 #include "shell/lock_question.h"
 #include "shell/progress.h"
 #include "shell/target_argument.h"
 #include "view/crash_views.h"
 
 namespace culprit {
+namespace {
 
-Ending answer_crash(Target& target, const Arguments& arguments, const Streams& streams) {
+// `symbolizer` keeps what it knows of modules, for the next one.
+Result<CrashReport> page_about(Target& target, Symbolizer& symbolizer, const Streams& streams) {
   Progress progress(streams.errors, "looking up addresses");
-  Symbolizer symbolizer;
   TargetNames names(target, {});
   LockQuestioner locks(target);
   CrashHelpers helpers{.names = names};
@@ -21,16 +24,56 @@ Ending answer_crash(Target& target, const Arguments& arguments, const Streams& s
   helpers.locks = locks.helpers();
   auto report = report_crash(target, helpers);
   progress.erase();
+  return report;
+}
+
+CrashTextOptions text_options(const Arguments& arguments, const Streams& streams) {
+  return {.style = style_of(streams.output), .brief = arguments.has("--brief"), .details = arguments.has("--all")};
+}
+
+// A program or library, and not a core.
+bool is_binary(const std::string& path) {
+  auto mapping = map_regular_file(path);
+  if (!mapping) return false;
+  auto elf = parse_elf(mapping->bytes());
+  return elf && elf->type != elf::type_core;
+}
+
+Ending answer_groups(const Arguments& arguments, const Streams& streams) {
+  Symbolizer symbolizer;
+  CrashGroups groups;
+  for (const std::string& operand : arguments.operands) {
+    auto target = open_target(operand, arguments.text("--executable"));
+    auto report =
+        target ? page_about(**target, symbolizer, streams) : Result<CrashReport>(tl::unexpected<Error>(target.error()));
+    if (report)
+      add_crash(groups, std::move(*report));
+    else
+      groups.unread.push_back({operand, report.error().what});
+  }
+  sort_groups(groups);
+  Ending ending = groups.groups.empty() ? ended_in_failure : ended_well;
+  return answer(streams,
+                arguments.has("--json") ? crash_groups_as_json(groups)
+                                        : crash_groups_as_text(groups, text_options(arguments, streams)),
+                ending);
+}
+
+}  // namespace
+
+Ending answer_crash(Target& target, const Arguments& arguments, const Streams& streams) {
+  Symbolizer symbolizer;
+  auto report = page_about(target, symbolizer, streams);
   if (!report) return complain(streams, report.error());
-  if (arguments.has("--json")) return answer(streams, crash_as_json(*report));
-  return answer(streams, crash_as_text(*report, {.style = style_of(streams.output),
-                                                 .brief = arguments.has("--brief"),
-                                                 .details = arguments.has("--all")}));
+  return answer(streams, arguments.has("--json") ? crash_as_json(*report)
+                                                 : crash_as_text(*report, text_options(arguments, streams)));
 }
 
 Ending run_crash(const Arguments& arguments, const Streams& streams) {
-  std::string executable = arguments.operands.size() > 1 ? arguments.operands[1] : arguments.text("--executable");
-  auto target = open_target(arguments.operands.front(), executable);
+  const std::vector<std::string>& operands = arguments.operands;
+  bool has_binary = operands.size() == 2 && is_binary(operands[1]);
+  if (operands.size() > 1 && !has_binary) return answer_groups(arguments, streams);
+  auto target = open_target(operands.front(), has_binary ? operands[1] : arguments.text("--executable"));
   if (!target) return complain(streams, target.error());
   return answer_crash(**target, arguments, streams);
 }

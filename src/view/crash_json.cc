@@ -80,6 +80,19 @@ Json recursion_json(const CrashReport& report) {
       {"first", report.recursion->first}, {"frames", report.recursion->frames}, {"rounds", report.recursion->rounds}};
 }
 
+Json heap_block_json(const std::optional<HeapBlock>& block) {
+  if (!block) return nullptr;
+  return {{"address", block->address}, {"size", block->size}, {"in_use", block->is_in_use()}};
+}
+
+Json break_json(const HeapBreak& each) {
+  return {{"chunk", each.chunk},
+          {"what", utf8(each.what)},
+          {"under_change", each.is_under_change},
+          {"before", heap_block_json(each.before)},
+          {"after", heap_block_json(each.after)}};
+}
+
 Json module_json(const CrashModule& module) {
   constexpr std::string_view symbols[] = {"none", "exported_symbol", "symbol_table", "debug_info"};
   return {{"path", utf8(module.module.path)},
@@ -123,6 +136,8 @@ std::string crash_as_json(const CrashReport& report) {
                     {"missing_modules", missing_modules_json(report.threads.missing)},
                     {"other_threads", threads_json(report.threads)},
                     {"locks", report.locks ? locks_json(*report.locks) : Json(nullptr)},
+                    {"heap_damage", list_json(report.heap.breaks, break_json)},
+                    {"heap_damage_left_out", report.heap.breaks_left_out},
                     {"next", list_json(report.next, utf8)}});
 }
 

@@ -37,6 +37,7 @@ class CrashPage {
     stack(options_.details ? SIZE_MAX : usual_frames);
     other_threads();
     locks();
+    heap();
     program();
     next();
     text_ += losses_text(report_.losses, options_.style);
@@ -217,6 +218,16 @@ class CrashPage {
       for (size_t step = 0; step < verdict.steps.size(); ++step)
         text_ += line_text(style(), step_words(*report_.locks, verdict, step), 4);
     }
+  }
+
+  void heap() {
+    const CrashHeap& heap = report_.heap;
+    if (heap.breaks.empty()) return;
+    heading(fmt::format("Heap: damaged in {}", counted(heap.breaks.size() + heap.breaks_left_out, "place")));
+    for (const HeapBreak& each : heap.breaks)
+      text_ += line_text(style(), fmt::format("{:#x}: {}{}", each.chunk, each.what,
+                                              each.is_under_change ? " (a thread was at work there)" : ""));
+    if (heap.breaks_left_out != 0) text_ += line_text(style(), fmt::format("and {} more", heap.breaks_left_out));
   }
 
   void program() {

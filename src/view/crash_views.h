@@ -3,7 +3,7 @@
 
 #include <string>
 
-#include "analysis/crash_report.h"
+#include "analysis/crash_groups.h"
 #include "view/text_style.h"
 
 namespace culprit {
@@ -16,6 +16,10 @@ struct CrashTextOptions {
 
 std::string crash_as_text(const CrashReport& report, const CrashTextOptions& options);
 std::string crash_as_json(const CrashReport& report);
+
+// Of many: buckets with their counts.
+std::string crash_groups_as_text(const CrashGroups& groups, const CrashTextOptions& options);
+std::string crash_groups_as_json(const CrashGroups& groups);
 
 // What happened, where and called from whom, in one sentence. Printable.
 std::string crash_sentence(const CrashReport& report);

@@ -12,6 +12,7 @@
 namespace culprit::test {
 namespace {
 
+using ::testing::AnyOf;
 using ::testing::EndsWith;
 using ::testing::HasSubstr;
 using ::testing::Not;
@@ -42,6 +43,8 @@ constexpr Death deaths[] = {
     {"huge_frame", "stack_overflow", "huge_frame", true, "one call needs 67.1 MB of it"},
     {"double_free", "double_free", "double_free"},
     {"invalid_free", "invalid_free", "invalid_free"},
+    {"heap_overrun", "heap_overrun", "heap_overrun", true, "A block of 24 B on the heap was written beyond its end"},
+    {"use_after_free", "use_after_free", "use_after_free", true, "Used a block of 24 B on the heap after it was freed"},
     {"abort", "abort", "plain_abort"},
     {"assert", "assertion", "assertion", true, "The assertion `size == 4 && \"sizes differ\"` failed"},
     {"exception", "uncaught_exception", "parse", true, "std::runtime_error, \"cannot parse \"ab:cd\"\""},
@@ -198,6 +201,64 @@ TEST(Crash, BriefIsTheSentenceTenFramesAndTheBucket) {
   EXPECT_THAT(ran.out, HasSubstr("bucket: CPP_EXCEPTION_SIGABRT_crash_victim!_anonymous_namespace_::parse\n"));
   EXPECT_LE(std::ranges::count(ran.out, '\n'), 18);
   EXPECT_THAT(ran.out, Not(HasSubstr("rax=")));
+}
+
+// Two of one bug, one of another, and a file that is none.
+TEST(Crash, ManyCoresAreCountedByBucket) {
+  if (!kernel_leaves_cores()) GTEST_SKIP() << "the kernel writes no plain core files here";
+  TemporaryFolder folder;
+  Words command{culprit_path(), "crash", "--json"};
+  for (const char* way : {"wild_write", "assert", "wild_write"}) {
+    std::string kept = folder / ("kept-" + std::to_string(command.size()));
+    std::filesystem::rename(core_of({program("crash_victim"), way}, folder), kept);
+    command.push_back(kept);
+  }
+  command.push_back(folder / "missing");
+  Ran ran = run(command);
+  EXPECT_EQ(ran.ending(), "exit 0") << ran.err;
+  Json answer = Json::parse(ran.out, nullptr, false);
+  ASSERT_EQ(answer.at("buckets").size(), 2u);
+  EXPECT_EQ(answer.at("crashes"), 3);
+  EXPECT_EQ(answer.at("buckets")[0].at("count"), 2);
+  EXPECT_EQ(answer.at("buckets")[0].at("cause"), "wild_write");
+  EXPECT_EQ(answer.at("buckets")[0].at("targets"), Json({command[3], command[5]}));
+  EXPECT_EQ(answer.at("unread")[0].at("target"), command.back());
+}
+
+TEST(Crash, TakesTheProgramBesideTheCore) {
+  if (!kernel_leaves_cores()) GTEST_SKIP() << "the kernel writes no plain core files here";
+  TemporaryFolder folder;
+  std::string copy = folder / "victim", moved = folder / "moved";
+  std::filesystem::copy_file(program("crash_victim"), copy);
+  std::string core = core_of({copy, "null_read"}, folder);
+  std::filesystem::rename(copy, moved);
+  EXPECT_EQ(page_of(core).at("exact"), false);
+  Json page = page_of(core, {moved});
+  EXPECT_EQ(page.at("exact"), true);
+  expect_page(page, {"null_read", "null_read", "Checkout::where"});
+  // Another program is not taken for it.
+  EXPECT_EQ(page_of(core, {program("crash_victim_O0")}).at("exact"), false);
+}
+
+// Wherever the disk was full: an answer or one sentence, and never what only seems to be so.
+TEST(Crash, OfACoreThatIsCutOffAnywhereSaysLessAndNothingElse) {
+  if (!kernel_leaves_cores()) GTEST_SKIP() << "the kernel writes no plain core files here";
+  TemporaryFolder folder;
+  std::string core = core_of({program("crash_victim"), "null_write"}, folder), cut = folder / "cut";
+  const std::string bytes = contents(core);
+  constexpr size_t step = 64 * 1024;
+  for (size_t size = 0; size < bytes.size(); size += step) {
+    write_file(cut, std::string_view(bytes).substr(0, size));
+    Ran ran = run({culprit_path(), "crash", cut, "--json"});
+    if (ran.exit_code() == 2) {
+      EXPECT_THAT(ran.err, ::testing::StartsWith("culprit: "));
+      continue;
+    }
+    ASSERT_EQ(ran.ending(), "exit 0") << size;
+    Json page = Json::parse(ran.out, nullptr, false);
+    EXPECT_EQ(page.at("exact"), false) << size;
+    EXPECT_THAT(page.at("cause").get<std::string>(), AnyOf("null_write", "null_access", "unknown")) << size;
+  }
 }
 
 TEST(Crash, TheConsoleKnowsWinDbgsWords) {

@@ -31,7 +31,7 @@ namespace {
 // What the compiler cannot see through.
 template <typename Value>
 Value hidden(Value value) {
-  asm volatile("" : "+r"(value));
+  asm volatile("" : "+r"(value) : : "memory");
   return value;
 }
 
@@ -173,6 +173,23 @@ NOT_INLINED void invalid_free() {
   char* text = hidden(strdup("in the middle of a block"));
   free(hidden(text + 8));  // dies: invalid_free
   finish();
+}
+
+NOT_INLINED void heap_overrun() {
+  char* name = static_cast<char*>(malloc(hidden(24)));
+  char* behind = static_cast<char*>(malloc(hidden(2000)));
+  char* last = static_cast<char*>(malloc(hidden(24)));
+  memset(hidden(name), 'A', hidden(32));
+  sink = hidden(name)[3];
+  free(hidden(behind));  // dies: heap_overrun
+  sink = last[0];
+}
+NOT_INLINED void use_after_free() {
+  auto* shape = new Shape;
+  for (int i = 0; i < 3; ++i) sink = hidden(shape)->sides() + 1;
+  Shape* same = hidden(shape);
+  operator delete(shape);
+  sink = same->sides();  // dies: use_after_free
 }
 
 NOT_INLINED void plain_abort() {
@@ -345,6 +362,8 @@ constexpr Way ways[] = {
     {"huge_frame", huge_frame},
     {"double_free", double_free},
     {"invalid_free", invalid_free},
+    {"heap_overrun", heap_overrun},
+    {"use_after_free", use_after_free},
     {"abort", plain_abort},
     {"assert", assertion},
     {"exception", exception},
