@@ -19,6 +19,7 @@ import big_unit
 import bpf_bars
 import breakpoint_bars
 import core_bars
+import crash_bars
 import heap_bars
 import inventory_bars
 import lock_bars
@@ -142,7 +143,7 @@ def symbols(bench):
 
 PARTS = {"loop": loop, "bpf": bpf_bars.bpf, "ptrace": ptrace_bars.ptrace, "attach": attach_bars.attach, "record": record_bars.record,
          "untouched": untouched, "start_up": start_up, "size": size, "report": report, "symbols": symbols,
-         "cores": core_bars.cores, "breakpoints": breakpoint_bars.breakpoints,
+         "cores": core_bars.cores, "crash": crash_bars.crash, "breakpoints": breakpoint_bars.breakpoints,
          "locks": lock_bars.locks, "stacks": stack_bars.stacks, "inventory": inventory_bars.inventory,
          "heap": heap_bars.heap_loop, "heap-threads": heap_bars.heap_threads, "heap-compiler": heap_bars.heap_compiler}
 

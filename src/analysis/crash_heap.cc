@@ -68,6 +68,10 @@ class FreedBlockSearch {
   bool find(CrashVerdict& verdict) {
     used_ = used_pointer(scene_);
     std::vector<Candidate> candidates = candidates_of(scene_);
+    // Walking a heap reads all of it: only where what was used as a pointer does lie near.
+    std::erase_if(candidates, [&](const Candidate& each) {
+      return layout_.region_at(each.pointer) == nullptr || !has_used_near(each.pointer);
+    });
     for (const HeapRegion& region : layout_.regions) {
       auto from = std::ranges::lower_bound(candidates, region.start, {}, &Candidate::pointer);
       auto to = std::ranges::lower_bound(candidates, region.end, {}, &Candidate::pointer);
@@ -84,11 +88,20 @@ class FreedBlockSearch {
   }
 
  private:
+  bool was_used(uint64_t word) const { return word >= least_pointer && used_ - word < largest_offset; }
+
+  bool has_used_near(uint64_t pointer) {
+    uint64_t from = (pointer & ~uint64_t{7}) - std::min<uint64_t>(pointer & ~uint64_t{7}, most_block_bytes);
+    for (uint64_t at = from; at < pointer + most_block_bytes; at += 8)
+      if (auto word = scene_.target.memory().word(at); word && was_used(*word)) return true;
+    return false;
+  }
+
   bool is_it(const HeapBlock& block, const Candidate& candidate, CrashVerdict& verdict) {
     if (block.is_in_use() || block.state == HeapBlockState::top || used_ < least_pointer) return false;
     for (uint64_t offset = 0; offset + 8 <= std::min<uint64_t>(block.size, most_block_bytes); offset += 8) {
       auto word = scene_.target.memory().word(block.address + offset);
-      if (!word || *word < least_pointer || used_ - *word >= largest_offset) continue;
+      if (!word || !was_used(*word)) continue;
       verdict.cause = CrashCause::use_after_free;
       verdict.confidence = Confidence::likely;
       verdict.what = fmt::format("Used a block of {} on the heap after it was freed", bytes_in_words(block.size));

@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include "analysis/blame.h"
 #include "base/text.h"
 #include "symbols/function_name.h"
 #include "view/crash_views.h"
@@ -22,7 +23,7 @@ std::string place_words(const ReportFrame& frame) {
 // The next frame outside that is somebody's own.
 const ReportFrame* caller_of(const ReportStack& stack, size_t frame) {
   for (size_t i = frame + 1; i < stack.frames.size(); ++i)
-    if (stack.frames[i].skipped_by.empty() && stack.frames[i].own && !stack.frames[i].function.empty())
+    if (stack.frames[i].own && !stack.frames[i].function.empty() && !skipping_rule(blame_rules(), stack.frames[i]))
       return &stack.frames[i];
   return nullptr;
 }
