@@ -13,7 +13,7 @@
 namespace culprit {
 namespace {
 
-constexpr int32_t code_not_mapped = 1, code_no_access = 2;
+constexpr int32_t code_not_mapped = 1;  // SEGV_MAPERR
 
 bool is_executable(Target& target, uint64_t address) {
   const TargetMapping* mapping = mapping_at(target, address);
