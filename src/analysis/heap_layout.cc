@@ -27,7 +27,11 @@ const MmappedChunk* HeapLayout::mmapped_at(uint64_t address) const {
 }
 
 Result<HeapLayout> find_heap(Target& target, std::span<const TargetThread> threads) {
-  HeapSearch search{target, target.memory(), threads, {}, nullptr, {}, 0};
+  return find_heap(target, target.memory(), threads);
+}
+
+Result<HeapLayout> find_heap(Target& target, MemoryReader& memory, std::span<const TargetThread> threads) {
+  HeapSearch search{target, memory, threads, {}, nullptr, {}, 0};
   if (!find_arenas(search))
     return fail(ErrorKind::not_found, "there is no heap of glibc's malloc: nothing looks like its main arena");
   find_regions(search);  // from here on: regions ascending, apart from each other

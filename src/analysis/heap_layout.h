@@ -58,6 +58,7 @@ struct HeapLayout {
   std::optional<MallocParameters> parameters;  // nothing: not found
   std::vector<HeapBreak> breaks;               // of lists and arenas; those between chunks are found by walking
   std::vector<std::string> notes;              // what is not known, sentences
+  bool is_moving = false;  // the target runs: what does not fit together is read again, and is not called damage
   // From the parameters: how many blocks with mappings of their own were not found. More than there are: none.
   uint64_t missing_mmapped() const {
     return parameters && parameters->mmapped_blocks > mmapped.size() ? parameters->mmapped_blocks - mmapped.size() : 0;
@@ -69,5 +70,7 @@ struct HeapLayout {
 // `threads`: with all registers, where they are known. While the target runs the result may not fit together: stop it
 // before. not_found: there is no heap of glibc's malloc (yet).
 Result<HeapLayout> find_heap(Target& target, std::span<const TargetThread> threads);
+// In a copy of its memory.
+Result<HeapLayout> find_heap(Target& target, MemoryReader& memory, std::span<const TargetThread> threads);
 
 }  // namespace culprit

@@ -11,6 +11,7 @@ namespace {
 constexpr size_t most_breaks = 64;            // of a region
 constexpr uint64_t most_searched = 64 << 20;  // bytes, of a region, for where it goes on
 constexpr uint64_t convincing = 8;            // chunks in a row that fit together
+constexpr size_t most_looks = 32;             // at a place where a heap that moves does not fit together
 constexpr uint64_t fence = 16;                // the size of what glibc puts behind the last chunk of a piece
 constexpr uint64_t most_fences = 64;          // bytes of them, with what is too small to be a chunk
 
@@ -40,6 +41,7 @@ class RegionWalk {
              HeapWalkResult& result)
       : region_(region),
         arena_(layout.arenas[region.arena]),
+        is_moving_(layout.is_moving),
         window_(window),
         visit_(visit),
         result_(result),
@@ -69,16 +71,20 @@ class RegionWalk {
   // Goes on behind the damage; false: there is nothing more.
   bool resume(Chunk& chunk, uint64_t from, std::string what);
   bool skip_foreign(Chunk& chunk);
+  bool is_under_change() const { return is_moving_ || arena_.is_busy; }
+  // Once more from the last block on, as it is now.
+  bool look_again(Chunk& chunk);
 
   const HeapRegion& region_;
   const HeapArena& arena_;
+  const bool is_moving_;
   MemoryWindow& window_;
   const HeapVisitor& visit_;
   HeapWalkResult& result_;
   std::vector<ListedChunk>::const_iterator listed_, listed_end_;
   std::optional<HeapBlock> last_;
   size_t open_break_ = SIZE_MAX;  // the break whose `after` is the next block
-  size_t breaks_ = 0;
+  size_t breaks_ = 0, looks_ = 0;
   uint64_t searched_ = 0;
   bool goes_on_ = true;
 };
@@ -123,6 +129,7 @@ bool RegionWalk::show(const Chunk& chunk, HeapBlockState state) {
   if (open_break_ < result_.breaks.size()) result_.breaks[open_break_].after = block;
   open_break_ = SIZE_MAX;
   last_ = block;
+  looks_ = 0;
   goes_on_ = visit_(block, Bytes(chunk.first, chunk.first_size));
   return goes_on_;
 }
@@ -134,7 +141,7 @@ bool RegionWalk::visit_top(uint64_t address) {
   if (top->head.size != size && ++breaks_ <= most_breaks) {
     result_.breaks.push_back({.chunk = address,
                               .arena = region_.arena,
-                              .is_under_change = arena_.is_busy,
+                              .is_under_change = is_under_change(),
                               .what = fmt::format("the rest of the arena's memory at {:#x} has {:#x} bytes, but its "
                                                   "size is {}",
                                                   address, size, in_words(top->word)),
@@ -171,10 +178,21 @@ std::optional<Chunk> RegionWalk::search(uint64_t from) {
   return top >= from && top < region_.end ? chunk_at(top) : std::nullopt;
 }
 
+bool RegionWalk::look_again(Chunk& chunk) {
+  if (!is_moving_ || ++looks_ > most_looks) return false;
+  window_.forget();
+  auto last = last_ ? chunk_at(last_->chunk()) : std::nullopt;
+  auto next = last && !fault_of(*last) ? chunk_at(last->next()) : chunk_at(chunk.at);
+  if (!next || next->at < chunk.at) return false;
+  chunk = *next;
+  return true;
+}
+
 bool RegionWalk::resume(Chunk& chunk, uint64_t from, std::string what) {
+  if (look_again(chunk)) return true;
   HeapBreak found{.chunk = chunk.at,
                   .arena = region_.arena,
-                  .is_under_change = arena_.is_busy,
+                  .is_under_change = is_under_change(),
                   .what = std::move(what),
                   .before = last_};
   auto next = breaks_ < most_breaks ? search(from) : std::nullopt;

@@ -34,6 +34,9 @@ constexpr std::array<LossMeaning, loss_kind_count> meanings{{
     {"search_limit", "other processes were not searched for what they hold, as that takes long", "--all searches them", true},
     {"kernel_silent", "the kernel did not answer", "", true},
     {"unseen_release", "blocks of memory were released without that being seen", "", true},
+    {"heap_damaged", "the heap is damaged: blocks there are not counted", "", true},
+    {"heap_changed", "parts of the heap were under change: blocks there are not counted", "ask again", true},
+    {"heap_incomplete", "parts of the heap were not found", "", true},
 }};
 static_assert(!meanings.back().name.empty(), "each kind has its row");
 

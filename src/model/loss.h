@@ -39,8 +39,11 @@ enum class LossKind : uint8_t {
   search_limit,          // processes that a search left out to stay quick
   kernel_silent,         // questions that the kernel did not answer; `detail` says which and why
   unseen_release,        // blocks of memory whose address was given out again, though nobody was seen to release them
+  heap_damaged,          // places where the heap is not as it must be: blocks there are not counted
+  heap_changed,          // places of the heap that were under change while it was looked at
+  heap_incomplete,       // parts of the heap that were not found
 };
-inline constexpr size_t loss_kind_count = 27;
+inline constexpr size_t loss_kind_count = 30;
 
 struct LossMeaning {
   std::string_view name;     // "ring_full": stable, in JSON and recordings

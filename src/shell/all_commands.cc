@@ -101,28 +101,14 @@ constexpr OptionRow left_option{"--outstanding", "", ValueKind::none, "",
 constexpr OptionRow peak_option{"--peak", "", ValueKind::none, "", "what lived when most memory was in use"};
 constexpr OptionRow temporary_option{"--temporary", "", ValueKind::none, "",
                                      "what was freed before its thread allocated again"};
-constexpr OptionRow heap_by_option{"--by", "", ValueKind::text, "stack|size", "what makes a group (stack)"};
+constexpr OptionRow heap_by_option{"--by", "", ValueKind::text, "size|type|stack",
+                                   "what makes a group: size, class (of a process or core), stack (of a recording)"};
 constexpr OptionRow heap_from_option{"--from", "--since", ValueKind::text, "TIME|MARK",
                                      "only allocated since then: 10s after the beginning, or a mark's name"};
 
 constexpr OptionRow run_options[] = {output_option,    json_option,     report_option, fail_option, suppressions_option,
                                      after_option,     top_option,      all_option,    heap_option, left_option,
                                      no_source_option, wrappers_option, run_via_option};
-constexpr OptionRow heap_options[] = {
-    json_option,
-    heap_by_option,
-    peak_option,
-    temporary_option,
-    heap_from_option,
-    to_option,
-    report_option,
-    suppressions_option,
-    after_option,
-    top_option,
-    all_option,
-    no_source_option,
-    {"--fail-on-leak", "", ValueKind::none, "", "with --outstanding: exit status 1 when anything is left at the end"},
-    {"--outstanding", "", ValueKind::none, "", "with --fail-on-leak: all that is left at the end is the leak"}};
 constexpr OptionRow handles_options[] = {
     json_option,     csv_option,         report_option,    fail_option,      suppressions_option, after_option,
     top_option,      handles_all_option, no_source_option, by_option,        depth_option,        outstanding_option,
@@ -153,6 +139,32 @@ constexpr OptionRow record_start_options[] = {
     json_option};
 constexpr OptionRow executable_option{"--executable", "", ValueKind::text, "FILE",
                                       "where the program of a core is, if not where the core says"};
+constexpr OptionRow heap_options[] = {
+    json_option,
+    heap_by_option,
+    {"--count", "", ValueKind::none, "", "of a process or core: most blocks first, instead of most bytes"},
+    {"--size", "", ValueKind::text, "N", "the same: blocks of this size, as it was asked for; alone: each of them"},
+    {"--range", "", ValueKind::text, "A-B", "the same: blocks that can hold from A to B bytes; alone: each of them"},
+    {"--arena", "", ValueKind::text, "ARENA", "the same: one arena, by address or by number (0 is the main one)"},
+    {"--list", "", ValueKind::none, "", "the same: blocks in use one by one"},
+    {"--block", "", ValueKind::text, "ADDRESS",
+     "the same: what lies there, its state, size, class and neighbours, and who points to it"},
+    {"--unreachable", "", ValueKind::none, "", "the same: leaks, blocks in use that nothing points to"},
+    {"--no-stop", "", ValueKind::none, "", "of a process: read its heap while it runs; the answer is partial"},
+    executable_option,
+    peak_option,
+    temporary_option,
+    heap_from_option,
+    to_option,
+    report_option,
+    suppressions_option,
+    after_option,
+    top_option,
+    all_option,
+    no_source_option,
+    {"--fail-on-leak", "", ValueKind::none, "",
+     "exit status 1 if --unreachable finds leaks, or (with --outstanding) anything is left at a recording's end"},
+    {"--outstanding", "", ValueKind::none, "", "with --fail-on-leak: all that is left at the end is the leak"}};
 constexpr OptionRow locks_options[] = {
     executable_option,
     {"--all", "", ValueKind::none, "", "every lock and every wait, and whole stacks"},
@@ -211,6 +223,19 @@ constexpr std::string_view handles_details =
     "    culprit handles x.culprit --value 7 --process server\n"
     "    culprit handles 1234 --type socket,pipe";
 constexpr std::string_view heap_details =
+    "Of a process (PID or name) or a core file nothing has to be prepared: no symbols, no agent. A process stands "
+    "still\n"
+    "while its heap is read, for less than half a second per GB; how long is told. Without options: arenas, what is "
+    "free\n"
+    "in them, and what else the memory is used for. Sizes are what a block can hold, which malloc rounds up.\n"
+    "--unreachable looks for pointers in variables, stacks, registers and thread-local variables; what no chain of "
+    "them\n"
+    "leads to is leaked. A word that looks like a pointer by chance hides a leak, at worst.\n"
+    "\n"
+    "    culprit heap server --by size\n"
+    "    culprit heap 1234 --size 0xa45c\n"
+    "    culprit heap core.1234 --unreachable\n"
+    "\n"
     "RECORDING is a file that `culprit run --heap -o` wrote. Its allocations come as groups of one stack (or size), "
     "most\n"
     "first: what was left when the program ended, what lived when most memory was in use (--peak), or what was freed\n"
@@ -322,7 +347,7 @@ constexpr Command commands[] = {
      run_options, Operands::program, run_run},
     {"handles", "[options] RECORDING|PID|NAME|CORE", "what a process has open, or the report of a recording",
      handles_details, handles_options, Operands::one, run_handles},
-    {"heap", "[options] RECORDING", "who eats the memory: what a recording's programs allocated and did not release",
+    {"heap", "[options] PID|NAME|CORE|RECORDING", "who eats the memory: arenas, sizes, classes, leaks, stacks",
      heap_details, heap_options, Operands::one, run_heap},
     {"attach", "[options] PID|NAME", "watch the handles of a process that runs, and ask about them", attach_details,
      attach_options, Operands::one, run_attach},

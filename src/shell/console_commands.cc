@@ -49,8 +49,8 @@ std::span<const ConsoleCommand> console_commands() {
     std::vector<ConsoleCommand> rows;
     for (std::span<const ConsoleCommand> part :
          {console_handle_commands(), console_thread_commands(), console_stack_commands(), console_lock_commands(),
-          console_crash_commands(), console_run_commands(), console_memory_commands(), console_symbol_commands(),
-          console_expression_commands(), console_control_commands()})
+          console_heap_commands(), console_crash_commands(), console_run_commands(), console_memory_commands(),
+          console_symbol_commands(), console_expression_commands(), console_control_commands()})
       rows.insert(rows.end(), part.begin(), part.end());
     return rows;
   }();

@@ -20,6 +20,7 @@ std::span<const ConsoleCommand> console_control_commands();
 std::span<const ConsoleCommand> console_crash_commands();
 std::span<const ConsoleCommand> console_expression_commands();
 std::span<const ConsoleCommand> console_handle_commands();
+std::span<const ConsoleCommand> console_heap_commands();
 std::span<const ConsoleCommand> console_lock_commands();
 std::span<const ConsoleCommand> console_memory_commands();
 std::span<const ConsoleCommand> console_run_commands();

@@ -27,6 +27,7 @@ class DebuggedTarget final : public Target {
   MemoryReader& stack_memory(const TargetThread& thread) override;
   MemoryReader& memory() override { return memory_; }
   const std::vector<TargetMapping>& mappings() override { return live_->mappings(); }
+  PresentPages present_pages(AddressRange of) override { return live_->present_pages(of); }
   const std::vector<TargetModule>& modules() override { return live_->modules(); }
   Time longest_stop() const override { return live_->longest_stop(); }
 

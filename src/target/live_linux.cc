@@ -10,6 +10,7 @@
 #include "base/syscall.h"
 #include "base/text.h"
 #include "format/procfs.h"
+#include "target/present_pages.h"
 #include "target/ptrace_threads.h"
 #include "target/thread_look.h"
 #include "target/thread_stops.h"
@@ -200,6 +201,10 @@ Result<void> LiveProcess::hold_still(const LookAtThreads& look) {
                                }});
   for (const TargetThread& thread : threads) longest_stop_ = std::max(longest_stop_, thread.stopped_for);
   return held ? refreshed : held;
+}
+
+PresentPages LiveProcess::present_pages(AddressRange of) {
+  return present_pages_of(living_thread(info_.pid), of.start, of.end);
 }
 
 void LiveProcess::copy_stopped(const TargetThread& thread) {

@@ -22,6 +22,7 @@ class LiveProcess final : public Target {
   MemoryReader& stack_memory(const TargetThread& thread) override;
   MemoryReader& memory() override { return space_.memory(); }
   const std::vector<TargetMapping>& mappings() override { return space_.mappings(); }
+  PresentPages present_pages(AddressRange of) override;
   const std::vector<TargetModule>& modules() override { return space_.modules(); }
   Time longest_stop() const override { return longest_stop_; }
 

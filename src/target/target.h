@@ -97,6 +97,18 @@ enum class ThreadWish : uint8_t {
   registers,        // all registers of all threads
 };
 
+struct AddressRange {
+  uint64_t start = 0, end = 0;
+
+  bool operator==(const AddressRange&) const = default;
+};
+
+// What of a piece of the address space has content: what was never touched has none.
+struct PresentPages {
+  std::vector<AddressRange> ranges;  // ascending, apart from each other
+  std::optional<uint64_t> resident;  // bytes that are in memory now, and not swapped out; nothing: not known
+};
+
 using LookAtThreads = std::function<void(std::span<const TargetThread>)>;
 
 class Target {
@@ -121,6 +133,8 @@ class Target {
   virtual MemoryReader& memory() = 0;
   virtual const std::vector<TargetMapping>& mappings() = 0;  // ascending; valid until the next threads()
   virtual const std::vector<TargetModule>& modules() = 0;    // ascending by start
+  // Of a live process as it is at that moment. Here: all of it.
+  virtual PresentPages present_pages(AddressRange of) { return {.ranges = {of}}; }
   // The longest time so far that a thread of the target stood still because of us.
   virtual Time longest_stop() const { return 0; }
 

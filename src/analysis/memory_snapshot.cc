@@ -1,0 +1,121 @@
+#include "analysis/memory_snapshot.h"
+
+#include <fmt/format.h>
+#include <sys/mman.h>
+
+#include <algorithm>
+
+#include "base/syscall.h"
+#include "base/text.h"
+#include "format/fields.h"
+
+namespace culprit {
+
+namespace {
+
+constexpr uint64_t page = 4096;
+constexpr uint64_t at_once = 1 << 20;  // more does not make it faster
+
+// Devices are left alone: reading them may do something.
+bool is_wanted(const TargetMapping& mapping) {
+  return mapping.is_readable && mapping.is_writable && !mapping.path.starts_with("/dev/dri") &&
+         !mapping.path.starts_with("/dev/nvidia") && mapping.path != "[vvar]";
+}
+
+uint64_t bytes_wanted(Target& target) {
+  uint64_t bytes = 0;
+  for (const TargetMapping& mapping : target.mappings()) {
+    if (!is_wanted(mapping)) continue;
+    for (const AddressRange& range : target.present_pages({mapping.start, mapping.end}).ranges)
+      bytes += range.end - range.start;
+  }
+  return bytes;
+}
+
+// /proc/meminfo; nothing: not known.
+std::optional<uint64_t> available_memory() {
+  const std::string text = read_whole_file("/proc/meminfo").value_or("");
+  constexpr std::string_view key = "MemAvailable:";
+  const size_t at = text.find(key);
+  if (at == std::string::npos) return {};
+  auto kilobytes = leading_number<uint64_t>(without_leading_space(std::string_view(text).substr(at + key.size())));
+  return kilobytes ? std::optional(*kilobytes * 1024) : std::nullopt;
+}
+
+}  // namespace
+
+Result<MemorySnapshot> MemorySnapshot::make_room(Target& target) {
+  const uint64_t wanted = bytes_wanted(target);
+  const uint64_t size = (wanted + wanted / 16 + (uint64_t{4} << 20)) / page * page;
+  // The others on this machine need some, too.
+  if (auto available = available_memory(); available && size > *available / 4 * 3)
+    return fail(
+        ErrorKind::limit,
+        fmt::format("a copy of the process's memory takes {}, and only {} are free: make a core of it (gcore) and "
+                    "ask that, here or elsewhere",
+                    bytes_in_words(size), bytes_in_words(*available)));
+  void* start = mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (start == MAP_FAILED)
+    return fail(ErrorKind::limit, fmt::format("no address space for a copy of {}", bytes_in_words(size)));
+  MemorySnapshot snapshot;
+  snapshot.room_ = Mapping(start, size);
+  madvise(start, size, MADV_HUGEPAGE);
+  // The pages are there before the process is stopped.
+  madvise(start, size, MADV_POPULATE_WRITE);
+  return snapshot;
+}
+
+void MemorySnapshot::copy_range(MemoryReader& memory, AddressRange range) {
+  for (uint64_t at = range.start, size = 0; at < range.end; at += size) {
+    size = std::min(at_once, range.end - at);
+    if (size > room_.size() - used_) {
+      left_out_ += range.end - at;
+      return;
+    }
+    std::byte* into = room_.data() + used_;
+    if (!memory.read(at, {into, size})) {
+      size = std::min(size, page - at % page);
+      if (!memory.read(at, {into, size})) {
+        left_out_ += size;
+        continue;
+      }
+    }
+    const bool goes_on = !pieces_.empty() && pieces_.back().end() == at &&
+                         pieces_.back().bytes.data() + pieces_.back().bytes.size() == into;
+    if (goes_on)
+      pieces_.back().bytes = {pieces_.back().bytes.data(), pieces_.back().bytes.size() + size};
+    else
+      pieces_.push_back({at, {into, size}});
+    used_ += size;
+  }
+}
+
+void MemorySnapshot::copy(Target& target) {
+  for (const TargetMapping& mapping : target.mappings()) {
+    if (!is_wanted(mapping)) continue;
+    for (const AddressRange& range : target.present_pages({mapping.start, mapping.end}).ranges)
+      copy_range(target.memory(), range);
+  }
+}
+
+Bytes MemorySnapshot::at(uint64_t address) const {
+  auto after = std::ranges::upper_bound(pieces_, address, {}, &Piece::start);
+  if (after == pieces_.begin()) return {};
+  const Piece& piece = *std::prev(after);
+  return address < piece.end() ? piece.bytes.subspan(address - piece.start) : Bytes{};
+}
+
+bool MemorySnapshot::read(uint64_t address, std::span<std::byte> into) {
+  // What was never touched is in no piece, and full of zeros.
+  while (!into.empty()) {
+    const Bytes here = at(address);
+    if (here.empty()) return false;
+    const size_t size = std::min(here.size(), into.size());
+    std::memcpy(into.data(), here.data(), size);
+    into = into.subspan(size);
+    address += size;
+  }
+  return true;
+}
+
+}  // namespace culprit

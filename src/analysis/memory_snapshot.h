@@ -1,0 +1,44 @@
+// A copy of all memory of a target that may be written, made while it stands still and looked at when it runs again.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "base/mapping.h"
+#include "base/result.h"
+#include "target/target.h"
+
+namespace culprit {
+
+class MemorySnapshot final : public MemoryReader {
+ public:
+  // Makes room before the target is stopped, so that it stands still only for the copying. limit: too little memory is
+  // free for it.
+  static Result<MemorySnapshot> make_room(Target& target);
+
+  // While the target stands still. What does not fit, as it has grown meanwhile, or cannot be read, is left out.
+  void copy(Target& target);
+
+  // Of one piece.
+  bool read(uint64_t address, std::span<std::byte> into) override;
+  // What lies from an address on, up to the end of its piece; empty: nothing does.
+  Bytes at(uint64_t address) const;
+
+  struct Piece {
+    uint64_t start = 0;
+    Bytes bytes;
+
+    uint64_t end() const { return start + bytes.size(); }
+  };
+  const std::vector<Piece>& pieces() const { return pieces_; }  // ascending
+  uint64_t bytes_left_out() const { return left_out_; }
+
+ private:
+  void copy_range(MemoryReader& memory, AddressRange range);
+
+  Mapping room_;
+  uint64_t used_ = 0, left_out_ = 0;
+  std::vector<Piece> pieces_;
+};
+
+}  // namespace culprit

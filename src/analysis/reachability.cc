@@ -1,0 +1,96 @@
+#include "analysis/reachability.h"
+
+#include <algorithm>
+
+#include "analysis/pointer_scan.h"
+
+namespace culprit {
+
+namespace {
+
+class Marker {
+ public:
+  Marker(MemoryReader& memory, const BlockTable& blocks) : memory_(memory), window_(memory), blocks_(blocks) {
+    result_.reach.assign(blocks.size(), Reach::unknown);
+  }
+
+  Reachability run(const HeapRoots& roots) {
+    auto take = [this](uint64_t value) { mark(blocks_.holding(value), Reach::reachable); };
+    for (uint64_t value : roots.registers) take(value);
+    for (const AddressRange& range : roots.ranges)
+      scan_words(window_, range, [&](uint64_t, uint64_t value) { take(value); });
+    flood(Reach::reachable);
+    // From here on: what is unknown is leaked.
+    take_those_without_pointers();
+    // From here on: what is unknown is in rings, or behind one.
+    for (uint32_t block = 0; block < blocks_.size(); ++block)
+      if (result_.reach[block] == Reach::unknown) take_direct(block);
+    std::ranges::sort(result_.direct, {}, &Reachability::Behind::block);
+    return std::move(result_);
+  }
+
+ private:
+  void mark(uint32_t block, Reach reach) {
+    if (block == BlockTable::none || result_.reach[block] != Reach::unknown) return;
+    result_.reach[block] = reach;
+    waiting_.push_back(block);
+  }
+  void flood(Reach reach) {
+    while (!waiting_.empty()) {
+      const uint32_t block = waiting_.back();
+      waiting_.pop_back();
+      for_each_pointer(block, [&](uint32_t other) { mark(other, reach); });
+    }
+  }
+  template <typename Take>
+  void for_each_pointer(uint32_t block, Take take) {
+    const BlockTable::Block& found = blocks_[block];
+    auto take_word = [&](uint64_t, uint64_t value) {
+      if (const uint32_t other = blocks_.holding(value); other != BlockTable::none && other != block) take(other);
+    };
+    // Blocks come in no order: reading ahead would be for nothing.
+    uint64_t words[512];
+    const uint64_t count = found.size / 8;
+    if (count > std::size(words) || !memory_.read(found.address, std::as_writable_bytes(std::span(words, count))))
+      return scan_words(window_, {found.address, found.end()}, take_word);
+    for (uint64_t i = 0; i < count; ++i) take_word(0, words[i]);
+  }
+  void take_those_without_pointers() {
+    std::vector<bool> has_pointer(blocks_.size());
+    for (uint32_t block = 0; block < blocks_.size(); ++block)
+      if (result_.reach[block] == Reach::unknown)
+        for_each_pointer(block, [&](uint32_t other) { has_pointer[other] = true; });
+    for (uint32_t block = 0; block < blocks_.size(); ++block)
+      if (result_.reach[block] == Reach::unknown && !has_pointer[block]) take_direct(block);
+  }
+  void take_direct(uint32_t block) {
+    result_.reach[block] = Reach::direct;
+    Reachability::Behind behind{.block = block};
+    waiting_.push_back(block);
+    while (!waiting_.empty()) {
+      const uint32_t next = waiting_.back();
+      waiting_.pop_back();
+      for_each_pointer(next, [&](uint32_t other) {
+        if (result_.reach[other] != Reach::unknown) return;
+        mark(other, Reach::indirect);
+        ++behind.blocks;
+        behind.bytes += blocks_[other].size;
+      });
+    }
+    result_.direct.push_back(behind);
+  }
+
+  MemoryReader& memory_;
+  MemoryWindow window_;
+  const BlockTable& blocks_;
+  std::vector<uint32_t> waiting_;
+  Reachability result_;
+};
+
+}  // namespace
+
+Reachability find_unreachable(MemoryReader& memory, const BlockTable& blocks, const HeapRoots& roots) {
+  return Marker(memory, blocks).run(roots);
+}
+
+}  // namespace culprit

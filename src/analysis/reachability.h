@@ -1,0 +1,34 @@
+// Which blocks nothing points to. A word that lies at a multiple of 8 bytes and is an address in a block is taken for a
+// pointer to it, wherever it leads into: so low bits may be tagged, and arrays may keep their count in front.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "analysis/block_table.h"
+#include "analysis/heap_roots.h"
+#include "model/memory_reader.h"
+
+namespace culprit {
+
+enum class Reach : uint8_t {
+  unknown,
+  reachable,
+  direct,    // nothing points to it; or it is one of a ring of blocks to which nothing else points
+  indirect,  // only leaked blocks do
+};
+
+struct Reachability {
+  std::vector<Reach> reach;  // of each block of the table
+  // Of direct ones: what is reached from it, and from no direct one before it. Index: of the table.
+  struct Behind {
+    uint32_t block = 0;
+    uint64_t blocks = 0, bytes = 0;
+  };
+  std::vector<Behind> direct;  // ascending by block
+};
+
+// `memory` and `blocks`: of the same moment; `blocks` finished.
+Reachability find_unreachable(MemoryReader& memory, const BlockTable& blocks, const HeapRoots& roots);
+
+}  // namespace culprit
