@@ -2,7 +2,7 @@
 
 namespace culprit {
 
-size_t StackTable::Hash::operator()(const Node& node) const {
+uint64_t StackTable::hash_of(const Node& node) {
   constexpr uint64_t golden = 0x9e3779b97f4a7c15;
   uint64_t hash = node.frame.offset * golden;
   hash = (hash ^ (hash >> 29) ^ index_of(node.frame.module)) * golden;
@@ -11,14 +11,25 @@ size_t StackTable::Hash::operator()(const Node& node) const {
   return hash ^ (hash >> 32);
 }
 
-StackId StackTable::intern(StackId caller, const Frame& frame) {
-  if (nodes_.size() >= limit_) {
-    auto known = index_.find(Node{caller, frame});
-    return known != index_.end() ? known->second : (++refused_, StackId::truncated);
+void StackTable::grow() {
+  index_.assign(index_.empty() ? 256 : index_.size() * 2, 0);
+  for (uint32_t id = first_id; id < nodes_.size(); ++id) {
+    size_t place = hash_of(nodes_[id]) & (index_.size() - 1);
+    while (index_[place] != 0) place = (place + 1) & (index_.size() - 1);
+    index_[place] = id;
   }
-  auto [place, is_new] = index_.try_emplace(Node{caller, frame}, id_at<StackId>(nodes_.size()));
-  if (is_new) nodes_.push_back(place->first);
-  return place->second;
+}
+
+StackId StackTable::intern(StackId caller, const Frame& frame) {
+  if (nodes_.size() * 2 >= index_.size()) grow();
+  const Node node{caller, frame};
+  size_t place = hash_of(node) & (index_.size() - 1);
+  for (; index_[place] != 0; place = (place + 1) & (index_.size() - 1))
+    if (nodes_[index_[place]] == node) return id_at<StackId>(index_[place]);
+  if (nodes_.size() >= limit_) return ++refused_, StackId::truncated;
+  index_[place] = static_cast<uint32_t>(nodes_.size());
+  nodes_.push_back(node);
+  return id_at<StackId>(nodes_.size() - 1);
 }
 
 std::vector<Frame> StackTable::frames(StackId id, size_t limit) const {

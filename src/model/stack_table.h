@@ -3,7 +3,6 @@
 #pragma once
 
 #include <span>
-#include <unordered_map>
 #include <vector>
 
 #include "model/stack.h"
@@ -43,15 +42,15 @@ class StackTable {
   bool truncated(StackId id) const;
 
  private:
-  struct Hash {
-    size_t operator()(const Node& node) const;
-  };
-  static constexpr size_t bytes_per_node = 112;  // a node, its entry in the index, and what the allocator adds
+  static uint64_t hash_of(const Node& node);
+  void grow();
+  static constexpr size_t bytes_per_node = 64;  // a node and its places in the index, as both double
 
   size_t limit_ = SIZE_MAX;  // of nodes
   uint64_t refused_ = 0;
   std::vector<Node> nodes_;  // [0] and [1] stand for none and truncated
-  std::unordered_map<Node, StackId, Hash> index_;
+  // By hash, linear probing; 0: free. A recording of memory has a million stacks, so there is no more than this.
+  std::vector<uint32_t> index_;
 };
 
 }  // namespace culprit
