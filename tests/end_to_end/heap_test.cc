@@ -109,7 +109,7 @@ TEST(HeapBySize, ChoosesOneSizeAsItWasAskedFor) {
   EXPECT_EQ(answer["blocks"].size(), 1235u);
   EXPECT_EQ(answer["matched"]["count"], 1235);
   EXPECT_EQ(ask({made.pid(), "--range", "5000-9000", "--by", "size", "--count"})["groups"][0]["count"], 777);
-  EXPECT_THAT(ask_for_text({made.pid(), "--size", "0xa45c"}).out, HasSubstr("and 1,195 more blocks, with --all"));
+  EXPECT_THAT(ask_for_text({made.pid(), "--size", "0xa45c"}).out, HasSubstr("and 1,195 blocks more, with --all"));
 }
 
 TEST(HeapBlock, IsToldWithItsNeighbours) {
