@@ -13,7 +13,9 @@ constexpr uint64_t most_pages = 1 << 20;  // looked at one by one
 // A block whose alignment was asked for begins later in its mapping; its header tells how far.
 MmappedChunk moved_by_alignment(MemoryReader& memory, MmappedChunk whole) {
   for (uint64_t alignment = 2 * chunk_alignment; alignment < whole.size; alignment *= 2) {
-    const uint64_t lead = alignment - chunk_header;
+    const uint64_t block = (whole.mapping_start + chunk_header + alignment - 1) / alignment * alignment;
+    const uint64_t lead = block - chunk_header - whole.mapping_start;
+    if (lead == 0 || lead >= whole.size) continue;
     auto gap = memory.word(whole.mapping_start + lead), word = memory.word(whole.mapping_start + lead + size_field);
     if (!gap || !word || *gap != lead) continue;
     const ChunkHead head = read_chunk_head(*word);
