@@ -270,7 +270,7 @@ HeapWalkResult walk_heap(const HeapLayout& layout, MemoryReader& memory, const H
   for (const MmappedChunk& chunk : layout.mmapped) {
     const ChunkHead head{.size = chunk.size, .is_mmapped = true};
     const HeapBlock block{
-        .address = chunk.chunk + chunk_header, .size = usable_size(head), .chunk_size = chunk.size, .is_mmapped = true};
+        .address = chunk.chunk + chunk_header, .size = usable_size(head), .chunk_size = chunk.mapped_bytes(), .is_mmapped = true};
     const std::byte* first = window.at(block.address, chunk_header, chunk.chunk + chunk.size);
     if (!visit(block, first == nullptr ? Bytes{} : Bytes(first, chunk_header))) break;
   }
