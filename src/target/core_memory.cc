@@ -4,15 +4,15 @@
 
 namespace culprit {
 
-void CoreMemory::add(std::vector<MemoryPiece> pieces) {
-  std::erase_if(pieces, [](const MemoryPiece& piece) {
+void CoreMemory::add(std::vector<CorePiece> pieces) {
+  std::erase_if(pieces, [](const CorePiece& piece) {
     return piece.bytes.empty() || piece.bytes.size() > UINT64_MAX - piece.start;
   });
-  std::ranges::stable_sort(pieces, {}, &MemoryPiece::start);
-  std::vector<MemoryPiece> gaps;
+  std::ranges::stable_sort(pieces, {}, &CorePiece::start);
+  std::vector<CorePiece> gaps;
   auto known = pieces_.begin();
   uint64_t done = 0;  // up to here the new pieces are dealt with
-  for (const MemoryPiece& piece : pieces) {
+  for (const CorePiece& piece : pieces) {
     uint64_t from = std::max(piece.start, done);
     auto add_gap = [&](uint64_t to) {
       if (from < to) gaps.push_back({from, piece.bytes.subspan(from - piece.start, to - from)});
@@ -29,13 +29,13 @@ void CoreMemory::add(std::vector<MemoryPiece> pieces) {
   auto middle = static_cast<std::ptrdiff_t>(pieces_.size());
   pieces_.insert(pieces_.end(), gaps.begin(), gaps.end());
   std::inplace_merge(pieces_.begin(), pieces_.begin() + middle, pieces_.end(),
-                     [](const MemoryPiece& one, const MemoryPiece& other) { return one.start < other.start; });
+                     [](const CorePiece& one, const CorePiece& other) { return one.start < other.start; });
 }
 
 Bytes CoreMemory::at(uint64_t address) const {
-  auto after = std::ranges::upper_bound(pieces_, address, {}, &MemoryPiece::start);
+  auto after = std::ranges::upper_bound(pieces_, address, {}, &CorePiece::start);
   if (after == pieces_.begin()) return {};
-  const MemoryPiece& piece = *std::prev(after);
+  const CorePiece& piece = *std::prev(after);
   return address < piece.end() ? piece.bytes.subspan(address - piece.start) : Bytes{};
 }
 
@@ -43,7 +43,7 @@ bool CoreMemory::read(uint64_t address, std::span<std::byte> into) {
   // An unwinder asks for words of one stack.
   bool is_there = last_ < pieces_.size() && pieces_[last_].start <= address && address < pieces_[last_].end();
   if (!is_there) {
-    auto after = std::ranges::upper_bound(pieces_, address, {}, &MemoryPiece::start);
+    auto after = std::ranges::upper_bound(pieces_, address, {}, &CorePiece::start);
     if (after == pieces_.begin()) return into.empty();
     last_ = static_cast<size_t>(std::prev(after) - pieces_.begin());
   }

@@ -8,7 +8,7 @@
 
 namespace culprit {
 
-struct MemoryPiece {
+struct CorePiece {
   uint64_t start = 0;
   Bytes bytes;  // must outlive the memory
 
@@ -19,15 +19,15 @@ class CoreMemory final : public MemoryReader {
  public:
   // In any order. Where a piece overlaps others that are there, they stay; a piece that leaves the address space is
   // dropped.
-  void add(std::vector<MemoryPiece> pieces);
+  void add(std::vector<CorePiece> pieces);
 
   bool read(uint64_t address, std::span<std::byte> into) override;
   // What lies from an address on, up to the end of its piece; empty: nothing does.
   Bytes at(uint64_t address) const;
 
  private:
-  std::vector<MemoryPiece> pieces_;  // ascending, apart from each other
-  size_t last_ = 0;                  // which one was read last
+  std::vector<CorePiece> pieces_;  // ascending, apart from each other
+  size_t last_ = 0;                // which one was read last
 };
 
 }  // namespace culprit

@@ -14,7 +14,7 @@ namespace culprit {
 struct CoreModules {
   std::vector<TargetModule> modules;    // ascending by start
   std::vector<FoundModule> files;       // what the pieces refer to
-  std::vector<MemoryPiece> pieces;      // of files, where memory cannot have differed from them
+  std::vector<CorePiece> pieces;        // of files, where memory cannot have differed from them
   std::vector<TargetMapping> mappings;  // of files, ascending
   std::vector<Loss> losses;
   std::string program;  // path of the program's file; empty: unknown

@@ -66,7 +66,7 @@ class ElfCore final : public Target {
   }
 
   void add_memory(const ElfFile& elf, const std::string& incomplete) {
-    std::vector<MemoryPiece> pieces;
+    std::vector<CorePiece> pieces;
     uint64_t missing = 0;
     for (const ElfSegment& load : segments_.all()) {
       Bytes data = elf.data_of(load);

@@ -65,14 +65,14 @@ TEST(CoreMemory, IsWhatFillingInThePiecesOneByOneGives) {
     std::vector<std::string> texts(12);
     int number = 0;
     for (int group = 0; group < 3; ++group) {
-      std::vector<MemoryPiece> pieces;
+      std::vector<CorePiece> pieces;
       for (int i = 0; i < 4; ++i, ++number) {
         texts[static_cast<size_t>(number)] = std::string(next(30), static_cast<char>('a' + number));
         pieces.push_back({1000 + next(90), as_bytes(texts[static_cast<size_t>(number)])});
       }
       auto sorted = pieces;
       std::stable_sort(sorted.begin(), sorted.end(), [](auto& one, auto& other) { return one.start < other.start; });
-      for (const MemoryPiece& piece : sorted)
+      for (const CorePiece& piece : sorted)
         for (size_t i = 0; i < piece.bytes.size(); ++i)
           if (int& here = owner[piece.start - 1000 + i]; here == 0) here = static_cast<int>(piece.bytes[i]);
       memory.add(std::move(pieces));
