@@ -121,6 +121,8 @@ void HeapExamination::walk() {
   layout_->is_moving = report_.is_live && std::ranges::none_of(threads_, [](const TargetThread& thread) {
                          return thread.known == RegistersKnown::all;
                        });
+  if (layout_->is_moving)
+    for (HeapBreak& each : layout_->breaks) each.is_under_change = true;
   collected_.emplace(*layout_, question_, target_.modules());
   walked_ = walk_heap(*layout_, memory(),
                       [this](const HeapBlock& block, Bytes first) { return collected_->add(block, first); });
