@@ -1,5 +1,5 @@
-/* The functions of libculprit_agent_heap.so that stand in front of the program's allocator (allocation_functions.cc), under the names
- * that the program calls. A jump leaves the caller's frame as it is. */
+/* The functions of libculprit_agent_heap.so that stand in front of the program's allocator (allocation_functions.cc),
+ * under the names that the program calls. A jump leaves the caller's frame as it is. */
         .macro export name target
         .text
         .globl \name

@@ -3,6 +3,7 @@
 #include <array>
 
 #include "trace/address_history.h"
+#include "trace/block_heads.h"
 #include "trace/event_decoder.h"
 #include "trace/trace_format.h"
 
@@ -20,13 +21,6 @@ class AllocationDecoder {
   std::optional<DecodedBlock> decode();
 
  private:
-  struct SectionHead {
-    ProcessId process = ProcessId::none;
-    uint32_t tid = 0, count = 0;
-  };
-  struct Run {
-    uint64_t section = 0, length = 0;
-  };
   struct Recipe {
     AllocatorFunction function = AllocatorFunction::malloc;
     AllocationAction action = AllocationAction::allocate;
@@ -35,49 +29,21 @@ class AllocationDecoder {
     uint64_t last_size = 0;
   };
 
-  void read_heads();
   void read_recipes();
   void read_section(uint32_t number);
   bool number_places();
 
-  template <typename Id>
-  Id look_up(const std::vector<Id>& ids, uint64_t local) {
-    if (local < ids.size()) return ids[local];
-    reader_.fail();
-    return Id{};
-  }
   ByteReader& column(AllocationColumn which) { return columns_[static_cast<size_t>(which)]; }
 
   const BlockHeader& header_;
   const BlockNumbers& numbers_;
   ByteReader reader_;
-  Time base_time_ = 0;
-  std::vector<SectionHead> sections_;
-  std::vector<Run> runs_;
+  BlockHeads heads_;
   std::vector<Recipe> recipes_;
   std::vector<ByteReader> columns_;
   AddressHistory addresses_;
   DecodedBlock block_;
 };
-
-void AllocationDecoder::read_heads() {
-  base_time_ = reader_.take<int64_t>();
-  uint64_t total = 0;
-  for (uint64_t count = reader_.take_count(reader_.take_uleb128(), 3); count > 0 && reader_; --count) {
-    SectionHead head;
-    head.process = look_up(numbers_.processes, reader_.take_uleb128());
-    head.tid = static_cast<uint32_t>(reader_.take_uleb128());
-    uint64_t events = reader_.take_uleb128();
-    if (events > header_.event_count - total) return reader_.fail();
-    head.count = static_cast<uint32_t>(events);
-    total += events;
-    sections_.push_back(head);
-  }
-  for (uint64_t count = reader_.take_count(reader_.take_uleb128(), 2); count > 0 && reader_; --count) {
-    uint64_t section = reader_.take_uleb128();
-    runs_.push_back({section, reader_.take_uleb128()});
-  }
-}
 
 void AllocationDecoder::read_recipes() {
   recipes_.resize(reader_.take_count(reader_.take_uleb128(), 2));
@@ -90,18 +56,18 @@ void AllocationDecoder::read_recipes() {
   int64_t stack = 0;
   for (Recipe& recipe : recipes_) {
     stack = added(stack, unzigzag(reader_.take_uleb128()));
-    recipe.stack = look_up(numbers_.stacks, static_cast<uint64_t>(stack));
+    recipe.stack = look_up(numbers_.stacks, static_cast<uint64_t>(stack), reader_);
   }
 }
 
 void AllocationDecoder::read_section(uint32_t section) {
-  const SectionHead& head = sections_[section];
+  const SectionHead& head = heads_.sections[section];
   ByteReader &numbers = column(AllocationColumn::recipe), &time_low = column(AllocationColumn::time_low),
              &time_high = column(AllocationColumn::time_high), &sizes = column(AllocationColumn::size),
              &addresses = column(AllocationColumn::address);
   // Every event has a byte here: a count is no more than the bytes there are.
   if (head.count > time_low.remaining()) return time_low.fail();
-  AllocationEvent event{.time = base_time_, .process = head.process, .tid = head.tid};
+  AllocationEvent event{.time = heads_.base_time, .process = head.process, .tid = head.tid};
   addresses_.clear();
   for (uint32_t i = 0; i < head.count; ++i) {
     const uint64_t number = numbers.take_uleb128();
@@ -139,13 +105,13 @@ bool AllocationDecoder::number_places() {
     uint32_t next, end;
   };
   std::vector<Cursor> cursors;
-  for (uint32_t start = 0; const SectionHead& head : sections_) {
+  for (uint32_t start = 0; const SectionHead& head : heads_.sections) {
     cursors.push_back({start, start + head.count});
     start += head.count;
   }
   block_.order.resize(block_.allocations.size());
   uint32_t recorded = 0;
-  for (const Run& run : runs_) {
+  for (const Run& run : heads_.runs) {
     if (run.section >= cursors.size()) return false;
     Cursor& cursor = cursors[run.section];
     if (run.length > cursor.end - cursor.next) return false;
@@ -159,13 +125,13 @@ bool AllocationDecoder::number_places() {
 }
 
 std::optional<DecodedBlock> AllocationDecoder::decode() {
-  read_heads();
+  heads_ = read_block_heads(reader_, header_, numbers_.processes);
   read_recipes();
   for (size_t i = 0; i < allocation_column_count; ++i)
     columns_.emplace_back(reader_.take_bytes(reader_.take_uleb128()));
   if (!reader_) return std::nullopt;
   block_.allocations.reserve(std::min<size_t>(header_.event_count, column(AllocationColumn::time_low).remaining()));
-  for (uint32_t i = 0; i < sections_.size(); ++i) read_section(i);
+  for (uint32_t i = 0; i < heads_.sections.size(); ++i) read_section(i);
   const bool all_read = std::all_of(columns_.begin(), columns_.end(), [](const ByteReader& c) { return bool(c); });
   if (!all_read || !number_places()) return std::nullopt;
   sort_by_time(block_.order);

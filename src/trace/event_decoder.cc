@@ -4,6 +4,7 @@
 #include <array>
 #include <utility>
 
+#include "trace/block_heads.h"
 #include "trace/byte_writer.h"
 #include "trace/trace_format.h"
 
@@ -13,13 +14,6 @@ using namespace trace_format;
 
 namespace {
 
-struct SectionHead {
-  ProcessId process = ProcessId::none;
-  uint32_t tid = 0, count = 0;
-};
-struct Run {
-  uint64_t section = 0, length = 0;
-};
 struct Recipe {
   HandleAction action = HandleAction::open;
   bool has_other = false, has_name = false;
@@ -36,7 +30,6 @@ class EventDecoder {
   std::optional<DecodedBlock> decode();
 
  private:
-  void read_heads();
   void read_recipes();
   void read_columns();
   void read_section(const SectionHead& head);
@@ -49,12 +42,6 @@ class EventDecoder {
   RareEvent read_thread(Time time, ByteReader& body);
   RareEvent read_snapshot(Time time, ByteReader& body);
 
-  template <typename Id>
-  static Id look_up(const std::vector<Id>& ids, uint64_t local, ByteReader& reader) {
-    if (local < ids.size()) return ids[local];
-    reader.fail();
-    return Id{};
-  }
   template <typename Enum>
   static Enum take_enum(ByteReader& reader, Enum last) {
     auto value = reader.take<uint8_t>();
@@ -66,9 +53,7 @@ class EventDecoder {
   const BlockHeader& header_;
   const BlockNumbers& numbers_;
   ByteReader reader_;
-  Time base_time_ = 0;
-  std::vector<SectionHead> sections_;
-  std::vector<Run> runs_;
+  BlockHeads heads_;
   std::vector<Recipe> recipes_;
   std::vector<ByteReader> columns_;
   std::vector<uint32_t> rare_slots_;  // of each rare record, in order; no_slot: of an unknown kind
@@ -77,25 +62,6 @@ class EventDecoder {
 
   static constexpr uint32_t no_slot = UINT32_MAX;
 };
-
-void EventDecoder::read_heads() {
-  base_time_ = reader_.take<int64_t>();
-  uint64_t total = 0;
-  for (uint64_t count = reader_.take_count(reader_.take_uleb128(), 3); count > 0 && reader_; --count) {
-    SectionHead head;
-    head.process = look_up(numbers_.processes, reader_.take_uleb128(), reader_);
-    head.tid = static_cast<uint32_t>(reader_.take_uleb128());
-    uint64_t events = reader_.take_uleb128();
-    if (events > header_.event_count - total) reader_.fail();
-    head.count = static_cast<uint32_t>(events);
-    total += head.count;
-    sections_.push_back(head);
-  }
-  for (uint64_t count = reader_.take_count(reader_.take_uleb128(), 2); count > 0 && reader_; --count) {
-    uint64_t section = reader_.take_uleb128();
-    runs_.push_back({section, reader_.take_uleb128()});
-  }
-}
 
 void EventDecoder::read_recipes() {
   recipes_.resize(reader_.take_count(reader_.take_uleb128(), 4));
@@ -125,7 +91,7 @@ void EventDecoder::read_section(const SectionHead& head) {
              &time_high = column(Column::time_high), &values = column(Column::value);
   // Every event has a byte here: a count is no more than the bytes there are.
   if (head.count > time_low.remaining()) return time_low.fail();
-  HandleEvent event{.time = base_time_, .value = 0, .process = head.process, .tid = head.tid};
+  HandleEvent event{.time = heads_.base_time, .value = 0, .process = head.process, .tid = head.tid};
   for (uint32_t i = 0; i < head.count; ++i) {
     uint64_t recipe_number = recipe_column.take_uleb128();
     if (recipe_number >= recipes_.size()) return recipe_column.fail();
@@ -231,13 +197,13 @@ bool EventDecoder::number_places() {
     uint32_t next, end;
   };
   std::vector<Cursor> cursors{{0, static_cast<uint32_t>(rare_slots_.size())}};
-  for (uint32_t start = 0; const SectionHead& head : sections_) {
+  for (uint32_t start = 0; const SectionHead& head : heads_.sections) {
     cursors.push_back({start, start + head.count});
     start += head.count;
   }
   block_.order.resize(block_.handles.size() + block_.rares.size());
   uint32_t recorded = 0;
-  for (const Run& run : runs_) {
+  for (const Run& run : heads_.runs) {
     if (run.section >= cursors.size()) return false;
     Cursor& cursor = cursors[run.section];
     if (run.length > cursor.end - cursor.next) return false;
@@ -258,12 +224,12 @@ bool EventDecoder::number_places() {
 }
 
 std::optional<DecodedBlock> EventDecoder::decode() {
-  read_heads();
+  heads_ = read_block_heads(reader_, header_, numbers_.processes);
   read_recipes();
   read_columns();
   if (!reader_) return std::nullopt;
   block_.handles.reserve(std::min<size_t>(header_.event_count, column(Column::time_low).remaining()));
-  for (const SectionHead& head : sections_) read_section(head);
+  for (const SectionHead& head : heads_.sections) read_section(head);
   read_rares();
   auto all_read = [&] {
     return std::all_of(columns_.begin(), columns_.end(), [](const ByteReader& c) { return bool(c); });
