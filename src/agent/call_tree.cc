@@ -3,6 +3,7 @@
 #include "agent/memory.h"
 #include "agent/raw_syscall.h"
 #include "agent/ring.h"
+#include "agent/whole_stacks.h"
 
 namespace culprit::agent {
 
@@ -85,6 +86,7 @@ void forget_nodes(CallTree& tree) {
   tree.first_id = tree.next_id;
   tree.node_count = 0;
   tree.last.count = 0;
+  forget_whole_stacks(tree);
 }
 
 bool send_node(uint32_t id, uint32_t parent, uint64_t address) {
@@ -125,6 +127,8 @@ CallTree* open_call_tree(culprit_slot* slot) {
   auto* tree = reinterpret_cast<CallTree*>(slot->tree);
   // Not the frames: they are as many as count says, and untouched pages cost nothing.
   tree->last.count = tree->node_count = tree->deferred_used = 0;
+  tree->whole.next = 1;
+  forget_whole_stacks(*tree);
   memset(tree->sent_names, 0, sizeof tree->sent_names);
   for (DeferredEvent& event : tree->deferred) event.ready = 0;
   tree->area = slot->tree + ((sizeof(CallTree) + 63) & ~size_t{63});

@@ -46,6 +46,25 @@ struct LastCapture {
   Check checks[frame_limit * 3];
 };
 
+// A stack with its node, and all words of memory that it follows from (whole_stacks.h).
+inline constexpr uint32_t whole_stack_checks = 64;
+struct WholeStack {
+  uint64_t pc;  // 0: free
+  uint64_t lookup, rsp, rbp;
+  uint32_t node;
+  uint32_t check_count;
+  bool rbp_needed;  // else it is not compared
+  Check checks[whole_stack_checks];
+};
+
+inline constexpr uint32_t whole_stack_count = 32;
+struct WholeStacks {
+  uint32_t next;         // place to be used, modulo their count; 0: none is in use
+  uint8_t by_site[256];  // the one that was the right one last, by a hash of where it begins
+  uint8_t by_words[256];
+  WholeStack stacks[whole_stack_count];
+};
+
 struct Node {
   uint64_t address;  // 0: free
   uint32_t parent;
@@ -87,6 +106,7 @@ struct CallTree {
   uint8_t* area;  // rest of the slot's tree memory
   uint8_t* area_end;
   LastCapture last;
+  WholeStacks whole;
   CapturedFrame fresh[frame_limit];  // of the capture in progress, innermost first
   SentName sent_names[sent_name_count];
   DeferredEvent deferred[deferred_count];

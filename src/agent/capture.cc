@@ -5,6 +5,7 @@
 // comparing the words it was read from is enough. Nothing is guessed and nothing is marked on the stack.
 #include "agent/memory.h"
 #include "agent/unwind.h"
+#include "agent/whole_stacks.h"
 
 namespace culprit::agent {
 
@@ -101,11 +102,13 @@ uint32_t capture_by_walk(CallTree& tree, const CallSite& site) {
 }
 
 // The bounds of this stack, from the last capture if nothing changed; a different stack makes what is remembered void.
-bool enter_stack(LastCapture& last, uint64_t rsp, StackBounds& bounds) {
+bool enter_stack(CallTree& tree, uint64_t rsp, StackBounds& bounds) {
+  LastCapture& last = tree.last;
   uint32_t epoch = stack_epoch();
   bool same = last.stack_epoch == epoch && rsp >= last.stack_start && rsp < last.stack_end;
   if (__builtin_expect(!same, 0)) {
     last.count = 0;
+    forget_whole_stacks(tree);
     if (!find_stack(rsp, bounds)) return false;
     last.stack_epoch = epoch;
     last.stack_start = bounds.start;
@@ -115,12 +118,21 @@ bool enter_stack(LastCapture& last, uint64_t rsp, StackBounds& bounds) {
   return true;
 }
 
+// `caller`: the node of the whole stack but for its innermost frame; `walked`: the frames it took to find it.
+uint32_t finish(CallTree& tree, const CallSite& site, uint32_t caller, uint32_t walked) {
+  constexpr uint32_t worth_remembering = 4;
+  uint32_t node = child_node(tree, caller, site.pc);
+  if (walked >= worth_remembering) remember_whole_stack(tree, site, node);
+  return node;
+}
+
 }  // namespace
 
 uint32_t capture_stack(CallTree& tree, const CallSite& site) {
   LastCapture& last = tree.last;
   UnwindState state{site.lookup, site.rsp, site.rbp, {}};
-  if (!enter_stack(last, site.rsp, state.stack)) return child_node(tree, root_truncated, site.pc);
+  if (!enter_stack(tree, site.rsp, state.stack)) return child_node(tree, root_truncated, site.pc);
+  if (uint32_t known = recall_stack(tree, site); known != 0) return known;
   uint32_t count = 0;
   uint32_t old = last.count;  // remembered frames not yet passed
   while (count < frame_limit) {
@@ -130,7 +142,7 @@ uint32_t capture_stack(CallTree& tree, const CallSite& site) {
     if (step != Step::caller) {
       bool complete = step == Step::outermost;
       uint32_t node = add_frames(tree, count, complete ? root_complete : root_truncated, 0, complete);
-      return child_node(tree, node, site.pc);
+      return finish(tree, site, node, count);
     }
     ++count;
     while (old > 0 && last.frames[old - 1].cfa < frame.cfa) --old;
@@ -139,7 +151,7 @@ uint32_t capture_stack(CallTree& tree, const CallSite& site) {
     if (changed == 0) {
       uint32_t parent = last.frames[old - 1].node;
       uint32_t node = add_frames(tree, count - 1, parent, old, true);  // the frame itself is remembered already
-      return child_node(tree, node, site.pc);
+      return finish(tree, site, node, count);
     }
     // Frames further out than this one still hold as far as the changed one; from there the walk goes on.
     count = take_over(tree, count, old - 1, changed);

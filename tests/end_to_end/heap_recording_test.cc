@@ -109,6 +109,40 @@ TEST(HeapRecording, IsExactForEightThreadsAtFullSpeed) {
             recorded.total("outstanding", "count"));
 }
 
+// The program gives each path a size of its own.
+void expect_one_size_a_stack(const Json& report, size_t stacks) {
+  EXPECT_TRUE(report.at("exact").get<bool>()) << report.at("losses");
+  size_t found = 0;
+  for (const Json& group : report.at("groups")) {
+    if (!on_stack(group.at("stack"), "(anonymous namespace)::allocate")) continue;
+    ++found;
+    EXPECT_EQ(group.at("smallest"), group.at("largest")) << group;
+  }
+  EXPECT_EQ(found, stacks);
+}
+
+TEST(HeapRecording, TellsPathsThatTakeTurnsApart) {
+  for (const char* groups : {"1", "8"}) {
+    Recorded recorded = record({program("allocation_paths"), "in-turn", "40000", groups});
+    ASSERT_EQ(recorded.ran.ending(), "exit 0") << recorded.ran.err;
+    expect_one_size_a_stack(recorded.report, 64 * static_cast<size_t>(groups[0] - '0'));
+  }
+}
+
+TEST(HeapRecording, TellsRecursionsApart) {
+  Recorded recorded = record({program("allocation_paths"), "shapes", "40000"});
+  ASSERT_EQ(recorded.ran.ending(), "exit 0") << recorded.ran.err;
+  expect_one_size_a_stack(recorded.report, 12 * 2);
+}
+
+TEST(HeapRecording, TellsLibrariesThatFollowEachOtherAtOneAddressApart) {
+  Recorded recorded = record({program("allocation_paths"), "plugins", program("libcalling_plugin_one.so"),
+                              program("libcalling_plugin_two.so")});
+  ASSERT_EQ(recorded.ran.ending(), "exit 0") << recorded.ran.err;
+  EXPECT_EQ(under(recorded.report, "plugin_one_calls"), (Sum{60, 60 * 1001, 60, 0}));
+  EXPECT_EQ(under(recorded.report, "plugin_two_calls"), (Sum{60, 60 * 1002, 60, 0}));
+}
+
 TEST(HeapRecording, TellsWhatGrows) {
   Recorded recorded = record_way({"grows"});
   const Json& worst = recorded.report.at("groups").at(0);
