@@ -16,6 +16,7 @@
 #include "analysis/memory_use.h"
 #include "analysis/target_names.h"
 #include "analysis/trace_words.h"
+#include "base/text.h"
 
 namespace culprit {
 
@@ -36,11 +37,11 @@ class HeapExamination {
 
   Result<HeapReport> run() {
     CULPRIT_TRY(look());
-    const HeapAllocator allocator = allocator_of(target_);
-    report_.allocator = allocator.name;
-    report_.allocator_note = allocator.note;
+    const HeapAllocator allocator = allocator_of(target_, layout_.has_value());
+    if (allocator.is_foreign() && layout_ && layout_->is_unused())
+      layout_ = fail(ErrorKind::not_found, "glibc's malloc has given out nothing");
     if (!layout_ && question_.ask != HeapAsk::summary) return tl::unexpected<Error>(why_no_heap(allocator));
-    if (!layout_ && allocator.note.empty()) report_.notes.push_back(layout_.error().what);
+    take_allocator(allocator);
     if (layout_) {
       CULPRIT_TRY(check_arena());
       take_collected();
@@ -59,6 +60,7 @@ class HeapExamination {
   void walk();
   void look_at_block();
   Error why_no_heap(const HeapAllocator& allocator) const;
+  void take_allocator(const HeapAllocator& allocator);
   Result<void> check_arena() const;
   void take_collected();
   void take_sizes();
@@ -142,12 +144,24 @@ void HeapExamination::look_at_block() {
 }
 
 Error HeapExamination::why_no_heap(const HeapAllocator& allocator) const {
-  if (allocator.note.empty()) return layout_.error();
+  if (!allocator.is_foreign()) return layout_.error();
   return {ErrorKind::unsupported,
-          fmt::format("malloc is served by {}, and only the blocks of glibc's malloc can be told apart; culprit heap "
-                      "without options tells what of its memory is whose",
-                      allocator.name),
+          fmt::format("malloc is served by {}, whose blocks cannot be told apart in memory: culprit heap {} without "
+                      "options tells what memory there is, and {}",
+                      allocator.name, printable(report_.target), allocator.what_is_left()),
           {}};
+}
+
+void HeapExamination::take_allocator(const HeapAllocator& allocator) {
+  report_.allocator = allocator.is_foreign() ? allocator.name : layout_ ? "glibc" : "";
+  if (!allocator.is_foreign()) {
+    if (!layout_) report_.notes.push_back(layout_.error().what);
+    return;
+  }
+  report_.allocator_note = fmt::format(
+      "malloc is served by {}, whose blocks cannot be told apart in memory: they are in what is \"anonymous\"{}; {}",
+      allocator.name, question_.ask == HeapAsk::summary ? " below" : "", allocator.what_is_left());
+  if (layout_) report_.notes.push_back("only blocks of glibc's malloc, which is used, too, are told here");
 }
 
 Result<void> HeapExamination::check_arena() const {

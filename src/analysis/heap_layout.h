@@ -63,6 +63,7 @@ struct HeapLayout {
   uint64_t missing_mmapped() const {
     return parameters && parameters->mmapped_blocks > mmapped.size() ? parameters->mmapped_blocks - mmapped.size() : 0;
   }
+  bool is_unused() const { return regions.empty() && mmapped.empty(); }
   const HeapRegion* region_at(uint64_t address) const;     // null: none
   const MmappedChunk* mmapped_at(uint64_t address) const;  // null: none
 };

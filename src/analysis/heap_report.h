@@ -120,8 +120,8 @@ struct HeapReport {
   std::string target;
   bool is_live = false;
   uint32_t pid = 0;
-  std::string allocator;       // who serves malloc if it is not glibc: "jemalloc"; empty: glibc
-  std::string allocator_note;  // what that means, one sentence; may be empty
+  std::string allocator;       // who serves malloc: "glibc", "jemalloc"; empty: it is not known
+  std::string allocator_note;  // of another than glibc: what that means, one sentence
   // what there is
   std::vector<HeapArenaReport> arenas;  // the main one first
   HeapCount own_blocks;                 // with mappings of their own

@@ -28,7 +28,8 @@ bool is_chunk_address(uint64_t address) {
   return address != 0 && address % chunk_alignment == 0 && address < end_of_user_space;
 }
 
-bool is_size(uint64_t size) { return size % page == 0 && size < end_of_user_space; }
+bool is_size(uint64_t size) { return size < end_of_user_space; }
+bool is_whole_pages(uint64_t size) { return size % page == 0 && is_size(size); }
 
 bool is_whole(const MallocState::Bin& bin) {
   return is_chunk_address(bin.first) && is_chunk_address(bin.last) && (bin.first == bin.head) == (bin.last == bin.head);
@@ -43,6 +44,7 @@ std::optional<MallocState> read_malloc_state(Bytes bytes, uint64_t address) {
   state.top = word_at(bytes, at_top);
   state.system_bytes = word_at(bytes, at_system);
   state.most_system_bytes = word_at(bytes, at_most_system);
+  // No whole pages where somebody took memory from sbrk() first, as the start of static programs does.
   if (!is_chunk_address(state.next) || !is_chunk_address(state.top) || !is_size(state.system_bytes) ||
       !is_size(state.most_system_bytes) || state.system_bytes > state.most_system_bytes)
     return {};
@@ -75,8 +77,8 @@ std::vector<MallocState> find_malloc_states(Bytes bytes, uint64_t start) {
 std::optional<HeapInfo> read_heap_info(Bytes bytes) {
   if (bytes.size() < heap_info_size) return {};
   HeapInfo info{word_at(bytes, 0), word_at(bytes, 8), word_at(bytes, 16), word_at(bytes, 24)};
-  if (!is_chunk_address(info.arena) || info.previous % page != 0 || info.size == 0 || !is_size(info.size) ||
-      !is_size(info.most_size) || info.size > info.most_size)
+  if (!is_chunk_address(info.arena) || info.previous % page != 0 || info.size == 0 || !is_whole_pages(info.size) ||
+      !is_whole_pages(info.most_size) || info.size > info.most_size)
     return {};
   return info;
 }
@@ -107,7 +109,7 @@ std::optional<MallocParameters> find_malloc_parameters(Bytes bytes, uint64_t hea
     const uint64_t start = word_at(bytes, at);
     if (start != heap_start) continue;
     const uint64_t mmapped = word_at(bytes, at - 16), most_mmapped = word_at(bytes, at - 8);
-    if (!is_size(mmapped) || !is_size(most_mmapped) || mmapped > most_mmapped) continue;
+    if (!is_whole_pages(mmapped) || !is_whole_pages(most_mmapped) || mmapped > most_mmapped) continue;
     for (size_t gap : {size_t{4}, size_t{0}}) {
       const size_t counts = at - 32 - gap;
       const auto blocks = value_at<uint32_t>(bytes, counts), most_at_a_time = value_at<uint32_t>(bytes, counts + 4),

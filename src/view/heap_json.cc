@@ -157,7 +157,7 @@ std::string heap_as_json(const HeapReport& report) {
                {"losses", losses_json(report.losses)},
                {"live", report.is_live},
                {"pid", report.pid},
-               {"allocator", report.allocator.empty() ? "glibc" : utf8(report.allocator)},
+               {"allocator", report.allocator.empty() ? Json(nullptr) : Json(utf8(report.allocator))},
                {"allocator_note", utf8(report.allocator_note)},
                {"stopped_for", static_cast<double>(report.stopped_for) / 1e9},
                {"read", report.walked_bytes},

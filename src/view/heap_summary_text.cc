@@ -59,7 +59,6 @@ class SummaryText {
   void line(std::string_view words, size_t indent) { text_ += line_text(style_, words, indent); }
 
   void print_heading() {
-    if (!report_.allocator_note.empty()) line(inked(style_, Ink::warning, report_.allocator_note), 0);
     if (report_.arenas.empty()) return;
     const uint64_t free = totals_.free.bytes + totals_.fast.bytes + totals_.cached.bytes + totals_.top;
     line(fmt::format("{}: {} in use in {}, {} free; {}, {}", heap_target_words(report_),

@@ -32,7 +32,11 @@ std::string answer_text(const HeapReport& report, const HeapTextOptions& options
 }  // namespace
 
 std::string heap_as_text(const HeapReport& report, const HeapTextOptions& options) {
-  return answer_text(report, options) + heap_breaks_text(report, options) + heap_basis_text(report, options.style);
+  std::string allocator;
+  if (!report.allocator_note.empty())
+    allocator = line_text(options.style, inked(options.style, Ink::warning, printable(report.allocator_note)), 0);
+  return allocator + answer_text(report, options) + heap_breaks_text(report, options) +
+         heap_basis_text(report, options.style);
 }
 
 std::string_view name_of(HeapBlockState state) {

@@ -60,16 +60,18 @@ std::map<std::string, uint64_t> totals(const Json& answer) {
   return sum;
 }
 
-class Totals : public ::testing::TestWithParam<const char*> {};
+class Totals : public ::testing::TestWithParam<std::tuple<const char*, const char*>> {};
 TEST_P(Totals, AreThoseOfMallinfo) {
-  Made made("heap_victim", GetParam());
+  auto [name_of_program, mode] = GetParam();
+  Made made(name_of_program, mode);
   const Json answer = ask({made.pid()});
   EXPECT_TRUE(answer["exact"].get<bool>()) << answer["notes"].dump() << answer["damage"].dump();
   for (const auto& [name, value] : totals(answer)) EXPECT_EQ(value, made.number(name)) << name;
 }
 INSTANTIATE_TEST_SUITE_P(Heap, Totals,
-                         ::testing::Values("one-arena", "4-arenas", "16-arenas", "several-pieces", "huge", "counted",
-                                           "foreign-sbrk"));
+                         ::testing::Combine(::testing::Values("heap_victim", "heap_victim_static"),
+                                            ::testing::Values("one-arena", "4-arenas", "16-arenas", "several-pieces",
+                                                              "huge", "counted", "foreign-sbrk")));
 
 class HeapOfACore : public ::testing::TestWithParam<const char*> {};
 TEST_P(HeapOfACore, IsThatOfTheProcess) {
