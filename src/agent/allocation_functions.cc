@@ -1,56 +1,20 @@
-// What stands in front of the program's allocator: each function calls the real one and tells what it did. Exported by
+// What stands in front of malloc and its family: each function calls the real one and tells what it did. Exported by
 // heap_exports.S, in libculprit_agent_heap.so only.
-//
-// A block is told of after the allocation returned and before it is released, so that of two blocks at one address
-// the older one always ends before the younger begins, whichever threads they belong to.
+#include "agent/allocation_events.h"
 #include "agent/allocator.h"
-#include "agent/hook_scope.h"
+#include "agent/allocator_scope.h"
 #include "agent/memory.h"
-#include "agent/raw_syscall.h"
-#include "agent/ring.h"
 
 namespace culprit::agent {
 
 namespace {
 
-// The caller of one of the functions below. Read at once: the frame is gone when what follows becomes a jump.
-inline __attribute__((always_inline)) CallSite caller_of(const void* frame_address) {
-  auto* frame = static_cast<const uint64_t*>(frame_address);
-  return {frame[1] - 1, frame[1], address_of(frame + 2), frame[0]};
-}
-
-culprit_record allocation_record(culprit_record_kind kind, culprit_allocator_function function, const void* block) {
-  culprit_record record{};
-  record.kind = kind;
-  record.call = function;
-  record.extra = address_of(block);
-  return record;
-}
-
-void write_allocation(const CallSite& caller, const void* block, size_t size, culprit_allocator_function function,
-                      uint64_t time) {
-  culprit_record record = allocation_record(CULPRIT_RECORD_ALLOCATE, function, block);
-  record.tsc = time;
-  record.value = static_cast<int32_t>(size);
-  record.argument = static_cast<uint32_t>(size >> 32);
-  if (is_nested()) return defer(caller, record);
-  record.node = capture_stack(*thread.tree, caller);
-  if (record.node < first_node) record.node = 0;
-  put(record);
-}
-
-void write_release(const CallSite& caller, const void* block, culprit_allocator_function function, uint64_t time) {
-  culprit_record record = allocation_record(CULPRIT_RECORD_RELEASE, function, block);
-  record.tsc = time;
-  if (is_nested()) return defer(caller, record);
-  put(record);
-}
-
-void* allocated(const CallSite& caller, void* block, size_t size, culprit_allocator_function function) {
-  if (block == nullptr || !recording()) return block;
-  uint64_t time = tsc();
-  in_hook(caller.rsp, [&] { write_allocation(caller, block, size, function, time); });
-  return block;
+// Calls the real function, and tells what it gave unless an allocator calls another function of its own.
+template <typename Call>
+inline __attribute__((always_inline)) void* allocate(const CallSite& caller, size_t size,
+                                                     culprit_allocator_function function, Call call) {
+  if (inside_allocator(caller.rsp)) return call();
+  return allocated(caller, static_cast<void*>(in_allocator(caller.rsp, call)), size, function);
 }
 
 void* moved_out_of_spare(const void* block, size_t size) {
@@ -61,7 +25,9 @@ void* moved_out_of_spare(const void* block, size_t size) {
 
 void* reallocate(const CallSite& caller, void* block, size_t size) {
   uint64_t before = recording() ? tsc() : 0;
-  void* moved = is_spare(block) ? moved_out_of_spare(block, size) : real_allocator().realloc(block, size);
+  void* moved = in_allocator(caller.rsp, [&] {
+    return is_spare(block) ? moved_out_of_spare(block, size) : real_allocator().realloc(block, size);
+  });
   // Where it failed the old block lives on.
   bool released = block != nullptr && !is_spare(block) && (moved != nullptr || size == 0);
   if (before == 0 || !recording() || (!released && moved == nullptr)) return moved;
@@ -75,49 +41,54 @@ void* reallocate(const CallSite& caller, void* block, size_t size) {
 
 }  // namespace
 
-#define CALLER caller_of(__builtin_frame_address(0))
 #define FRONT extern "C" __attribute__((visibility("hidden")))
 
 FRONT void* culprit_malloc(size_t size) {
-  return allocated(CALLER, real_allocator().malloc(size), size, CULPRIT_MALLOC);
+  return allocate(CULPRIT_CALLER, size, CULPRIT_MALLOC, [=] { return real_allocator().malloc(size); });
 }
 
 FRONT void* culprit_calloc(size_t count, size_t size) {
-  return allocated(CALLER, real_allocator().calloc(count, size), count * size, CULPRIT_CALLOC);
+  return allocate(CULPRIT_CALLER, count * size, CULPRIT_CALLOC, [=] { return real_allocator().calloc(count, size); });
 }
 
-FRONT void* culprit_realloc(void* block, size_t size) { return reallocate(CALLER, block, size); }
+FRONT void* culprit_realloc(void* block, size_t size) {
+  const CallSite caller = CULPRIT_CALLER;
+  if (inside_allocator(caller.rsp) && !is_spare(block)) return real_allocator().realloc(block, size);
+  return reallocate(caller, block, size);
+}
 
 FRONT void* culprit_memalign(size_t alignment, size_t size) {
-  return allocated(CALLER, real_allocator().memalign(alignment, size), size, CULPRIT_MEMALIGN);
+  return allocate(CULPRIT_CALLER, size, CULPRIT_MEMALIGN, [=] { return real_allocator().memalign(alignment, size); });
 }
 
 FRONT void* culprit_aligned_alloc(size_t alignment, size_t size) {
-  return allocated(CALLER, real_allocator().aligned_alloc(alignment, size), size, CULPRIT_ALIGNED_ALLOC);
+  return allocate(CULPRIT_CALLER, size, CULPRIT_ALIGNED_ALLOC,
+                  [=] { return real_allocator().aligned_alloc(alignment, size); });
 }
 
 FRONT int culprit_posix_memalign(void** block, size_t alignment, size_t size) {
-  int result = real_allocator().posix_memalign(block, alignment, size);
-  if (result == 0) allocated(CALLER, *block, size, CULPRIT_POSIX_MEMALIGN);
+  int result = 0;
+  allocate(CULPRIT_CALLER, size, CULPRIT_POSIX_MEMALIGN, [&]() -> void* {
+    result = real_allocator().posix_memalign(block, alignment, size);
+    return result == 0 ? *block : nullptr;
+  });
   return result;
 }
 
 FRONT void* culprit_valloc(size_t size) {
-  return allocated(CALLER, real_allocator().valloc(size), size, CULPRIT_VALLOC);
+  return allocate(CULPRIT_CALLER, size, CULPRIT_VALLOC, [=] { return real_allocator().valloc(size); });
 }
 
 FRONT void* culprit_pvalloc(size_t size) {
-  return allocated(CALLER, real_allocator().pvalloc(size), size, CULPRIT_PVALLOC);
+  return allocate(CULPRIT_CALLER, size, CULPRIT_PVALLOC, [=] { return real_allocator().pvalloc(size); });
 }
 
 FRONT void culprit_free(void* block) {
   if (block == nullptr || is_spare(block)) return;
-  if (recording()) {
-    const CallSite caller = CALLER;
-    uint64_t time = tsc();
-    in_hook(caller.rsp, [&] { write_release(caller, block, CULPRIT_FREE, time); });
-  }
-  real_allocator().free(block);
+  const CallSite caller = CULPRIT_CALLER;
+  if (inside_allocator(caller.rsp)) return real_allocator().free(block);
+  about_to_release(caller, block, CULPRIT_FREE);
+  in_allocator(caller.rsp, [=] { return real_allocator().free(block), 0; });
 }
 
 // C23 tells the size, too, which the allocator may use and nobody needs here.

@@ -76,9 +76,11 @@ void find_allocator() {
   allocator_found = true;
 }
 
+bool stands_before_allocator() { return &culprit_exported_malloc != nullptr; }
+
 // Addresses tell nothing: that of a program's PLT may stand for our function.
 bool allocator_is_seen() {
-  if (&culprit_exported_malloc == nullptr || dlsym == nullptr) return true;
+  if (!stands_before_allocator() || dlsym == nullptr) return true;
   auto everybodys_malloc = reinterpret_cast<void* (*)(size_t)>(dlsym(nullptr, "malloc"));  // RTLD_DEFAULT
   auto everybodys_free = reinterpret_cast<void (*)(void*)>(dlsym(nullptr, "free"));
   if (everybodys_malloc == nullptr || everybodys_free == nullptr) return true;

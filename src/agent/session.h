@@ -19,8 +19,8 @@ struct SessionText {
 bool take_session_from(char** environment, SessionText& text, bool hide);
 // The same with the variable's value; it has room for exec_variable.
 bool take_session_value(const char* value, SessionText& text);
-// Takes the agent, which stands first, out of LD_PRELOAD (and LD_PRELOAD out of the environment if nothing else was in it), and
-// CULPRIT_SANITIZER_ENTRY.
+// Takes the agent, which stands first, out of LD_PRELOAD (and LD_PRELOAD out of the environment if nothing else was in
+// it), and CULPRIT_SANITIZER_ENTRY.
 void hide_preload_from(char** environment);
 
 // The program limits its address space, against which our mapping counts: gives back what this process has no use for

@@ -9,14 +9,15 @@ struct CallTree;
 
 // Lives in static TLS: all zero in a new thread.
 struct ThreadState {
-  culprit_slot* slot;    // null: none claimed yet, or none to be had (see no_slot)
-  CallTree* tree;        // in slot->tree
-  uint64_t ring_tail;    // last known culprit_slot.tail
-  uint64_t busy_stack;   // 0: not inside a hook; else the stack pointer of the hook (see enter_hook)
-  uint64_t fork_tsc;     // of the fork call this thread is in
-  uint32_t fork_node;    // stack of that call
-  uint32_t vfork_child;  // pid of the vfork child that runs on this thread's memory, 0 none
-  uint32_t epoch;        // of the session all this belongs to (process.epoch)
+  culprit_slot* slot;        // null: none claimed yet, or none to be had (see no_slot)
+  CallTree* tree;            // in slot->tree
+  uint64_t ring_tail;        // last known culprit_slot.tail
+  uint64_t busy_stack;       // 0: not inside a hook; else the stack pointer of the hook (see enter_hook)
+  uint64_t allocator_stack;  // 0: not inside the allocator; else the stack pointer of who called it (allocator_scope.h)
+  uint64_t fork_tsc;         // of the fork call this thread is in
+  uint32_t fork_node;        // stack of that call
+  uint32_t vfork_child;      // pid of the vfork child that runs on this thread's memory, 0 none
+  uint32_t epoch;            // of the session all this belongs to (process.epoch)
   bool no_slot;
   bool asking;          // a request is under way: the hook of a signal handler that interrupts it cannot make another
   bool ring_abandoned;  // a wait for room timed out; do not wait again until the collector has moved

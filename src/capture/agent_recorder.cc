@@ -174,7 +174,7 @@ void AgentRecorder::retire_image(WatchedProcess& process) {
   losses_.add(LossKind::thread_slots, load_shared(record.slots_refused), process.id);
   if ((load_shared(record.flags) & CULPRIT_PROCESS_OWN_ALLOCATOR) != 0)
     losses_.add(LossKind::process_not_followed, 1, process.id,
-                "an allocator of its own is linked into the program: what it allocated was not seen");
+                "an allocator of its own, which culprit could not be put in front of: what came from it was not seen");
   process.record = -1;
   memory_.free_process(index);
 }

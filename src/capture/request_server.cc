@@ -5,7 +5,9 @@
 #include <algorithm>
 
 #include "base/syscall.h"
+#include "capture/moved_entry.h"
 #include "capture/snapshot.h"
+#include "unwind/process_memory.h"
 
 namespace culprit {
 
@@ -39,6 +41,8 @@ bool RequestServer::answer(const SlotRequest& request) {
       return process.exit_snapshot;
     case CULPRIT_REQUEST_UNMAPPING:
       return forget_code(request);
+    case CULPRIT_REQUEST_ENTRY:
+      return tell_entry(request);
     default:
       return false;
   }
@@ -94,6 +98,22 @@ bool RequestServer::forget_code(const SlotRequest& request) {
   slots_.drain_process(process);
   process.code.forget(request.argument, request.end, images_.table_generation(process));
   images_.publish(process, false);
+  return true;
+}
+
+bool RequestServer::tell_entry(const SlotRequest& request) {
+  const WatchedProcess& process = *request.process;
+  const MappedCode* code = process.code.find(request.argument, process.code.generation());
+  if (code == nullptr) return false;
+  const uint64_t start = std::max(code->start, request.argument - std::min(request.argument, entry_surroundings));
+  const uint64_t end = std::min(code->end, request.argument + entry_surroundings);
+  std::vector<std::byte> bytes(end - start);
+  if (!ProcessMemory(process.pid).read(start, bytes)) return false;
+  auto moved = move_entry(bytes, start, request.argument, request.end);
+  if (!moved) return false;
+  culprit_slot& slot = memory_.slot(request.slot);
+  std::copy(moved->code.begin(), moved->code.end(), reinterpret_cast<std::byte*>(slot.reply_code));
+  store_shared(slot.reply_start, moved->replaced);
   return true;
 }
 

@@ -22,6 +22,7 @@ class RequestServer {
   bool tell_ranges(WatchedProcess& process, uint64_t pc);
   bool tell_stack(const SlotRequest& request);
   bool forget_code(const SlotRequest& request);
+  bool tell_entry(const SlotRequest& request);
 
   SessionMemory& memory_;
   ProcessImages& images_;

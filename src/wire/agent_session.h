@@ -27,7 +27,7 @@
 #include "wire/agent_events.h"
 #include "wire/unwind_rows.h"
 
-#define CULPRIT_WIRE_VERSION 3u
+#define CULPRIT_WIRE_VERSION 4u
 #define CULPRIT_SESSION_MAGIC 0x3154505255434c43ull
 #define CULPRIT_SESSION_VARIABLE "CULPRIT_SESSION"
 /* GCC's AddressSanitizer runtime refuses to run behind another preloaded library unless told so. It reads the first ASAN_OPTIONS of
@@ -140,7 +140,7 @@ struct culprit_process {
 #define CULPRIT_PROCESS_EXECED 2u
 #define CULPRIT_PROCESS_WRAPPERS 8u   /* libc is not patched: its exported functions are wrapped */
 #define CULPRIT_PROCESS_ATTACHED 16u  /* C claimed the record: the process ran already (wire/agent_attach.h) */
-#define CULPRIT_PROCESS_OWN_ALLOCATOR 32u /* malloc is the program's own: what the agent has in front of it is not called */
+#define CULPRIT_PROCESS_OWN_ALLOCATOR 32u /* malloc, or operator new, is one that the agent could not be put in front of */
 #define CULPRIT_PROCESS_RESTRICTED 4u /* a seccomp filter is in force: the agent makes no system calls of its own */
 
 /* Requests of a thread to the collector. The agent writes request_* and then request_number = reply_number + 1, rings the doorbell, and waits on
@@ -154,7 +154,11 @@ enum culprit_request {
   CULPRIT_REQUEST_UNMAPPING = 6, /* memory [argument, request_end) that holds known code is about to be unmapped or mapped over: drain this process's
                                   * rings (addresses recorded so far mean the old code), then drop the ranges it touches and what is
                                   * known of those mappings; they are reread when asked for by RANGES */
+  CULPRIT_REQUEST_ENTRY = 7,     /* argument: where a function of the program's begins; request_end: an address nearby. reply: reply_code is the
+                                  * function's first instructions, of reply_start bytes (room for a jump), as they must be to be executed there,
+                                  * and a jump to the rest of the function */
 };
+#define CULPRIT_ENTRY_CODE 64u
 
 enum culprit_slot_state { CULPRIT_SLOT_FREE = 0, CULPRIT_SLOT_CLAIMED = 1, CULPRIT_SLOT_LIVE = 2, CULPRIT_SLOT_CLOSED = 3 };
 
@@ -173,10 +177,11 @@ struct culprit_slot {
   uint32_t request_number __attribute__((aligned(64))); /* A */
   uint32_t request_kind;
   uint64_t request_argument;
-  uint64_t request_end; /* UNMAPPING only */
+  uint64_t request_end; /* UNMAPPING and ENTRY only */
   uint32_t reply_number __attribute__((aligned(64))); /* C; futex */
   uint32_t reply_status;                              /* C: 0 done */
   uint64_t reply_start, reply_end;                    /* C: STACK: bounds of the mapping */
+  uint8_t reply_code[CULPRIT_ENTRY_CODE];             /* C: ENTRY */
 
   struct culprit_record ring[CULPRIT_RING_RECORDS] __attribute__((aligned(4096)));
   uint8_t scratch[CULPRIT_SCRATCH_SIZE] __attribute__((aligned(4096))); /* agent only: environment of an exec */

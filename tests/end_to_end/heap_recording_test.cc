@@ -1,6 +1,7 @@
 // `culprit run --heap` and `culprit heap RECORDING`, on programs whose numbers are known.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <algorithm>
 
@@ -226,12 +227,70 @@ TEST(HeapRecording, SaysWhatItCannotDo) {
   EXPECT_THAT(other.err, HasSubstr("no allocations"));
 }
 
-TEST(HeapRecording, SaysThatAnAllocatorOfTheProgramsOwnIsNotSeen) {
+TEST(HeapRecording, FollowsAnAllocatorOfTheProgramsOwn) {
   Recorded recorded = record({program("own_allocator")});
+  EXPECT_EQ(recorded.ran.ending(), "exit 0") << recorded.ran.err;
+  EXPECT_EQ(recorded.ran.out, "allocated by itself\n");
+  EXPECT_TRUE(recorded.report.at("exact").get<bool>()) << recorded.report.at("losses");
+  EXPECT_EQ(under(recorded.report, "main"), (Sum{1, 21, 1, 0}));
+}
+
+TEST(HeapRecording, SaysThatAnAllocatorItCannotGetInFrontOfIsNotSeen) {
+  Recorded recorded = record({program("own_allocator_apart")});
   EXPECT_EQ(recorded.ran.ending(), "exit 0") << recorded.ran.err;
   EXPECT_EQ(recorded.ran.out, "allocated by itself\n");
   EXPECT_EQ(loss(recorded.report, "process_not_followed"), 1u);
   EXPECT_FALSE(recorded.report.at("exact").get<bool>());
+}
+
+// What allocates_in_turn makes, whoever gives it its memory.
+void expect_all_in_turn(const Recorded& recorded) {
+  ASSERT_EQ(recorded.ran.ending(), "exit 0") << recorded.ran.err;
+  EXPECT_EQ(recorded.ran.out, "done\n");
+  EXPECT_EQ(recorded.ran.err, "");
+  EXPECT_TRUE(recorded.report.at("exact").get<bool>()) << recorded.report.at("losses");
+  struct Way {
+    const char* function;
+    uint64_t size, made;
+  };
+  for (const Way& way : {Way{"by_malloc", 501, 1000},
+                         {"by_calloc", 502, 1000},
+                         {"by_realloc", 503, 1000},
+                         {"by_posix_memalign", 504, 1000},
+                         {"by_new", 505, 1000},
+                         {"by_new_array", 506, 1000},
+                         {"by_quiet_new", 507, 1000},
+                         {"by_aligned_new", 512, 1000}}) {
+    Sum sum = under(recorded.report, std::string("(anonymous namespace)::") + way.function);
+    EXPECT_EQ(sum.count, 300u) << way.function;
+    EXPECT_EQ(sum.bytes, 300 * way.size) << way.function;
+    EXPECT_EQ(sum.made, way.made) << way.function;
+  }
+}
+
+std::string library(const std::string& name) {
+  for (const char* folder : {"/usr/lib/x86_64-linux-gnu/", "/usr/lib64/", "/usr/lib/"})
+    if (access((folder + name).c_str(), R_OK) == 0) return folder + name;
+  return {};
+}
+
+TEST(HeapRecording, IsExactWithEveryAllocatorThatIsPreloaded) {
+  expect_all_in_turn(record({program("allocates_in_turn"), "failing"}));
+  for (const char* name : {"libjemalloc.so.2", "libtcmalloc_minimal.so.4", "libmimalloc.so.2.0"}) {
+    SCOPED_TRACE(name);
+    if (library(name).empty()) {
+      std::cerr << name << " is not installed: not tried\n";
+      continue;
+    }
+    Words command = {program("allocates_in_turn")};
+    if (std::string_view(name).find("mimalloc") == std::string_view::npos) command.push_back("failing");
+    expect_all_in_turn(record(command, {}, {.environment = {"LD_PRELOAD=" + library(name)}}));
+  }
+}
+
+TEST(HeapRecording, IsExactWithAnAllocatorLinkedIntoTheProgram) {
+  if (access(program("allocates_by_jemalloc").c_str(), X_OK) != 0) GTEST_SKIP() << "libjemalloc.a is not installed";
+  expect_all_in_turn(record({program("allocates_by_jemalloc"), "failing"}));
 }
 
 TEST(HeapRecording, LeavesHandlesInTheRecording) {

@@ -1,4 +1,5 @@
-// A program with an allocator linked into it: malloc and its family are its own.
+// A program with an allocator linked into it: malloc and its family are its own. Built a second time with a malloc
+// whose first instruction is a call (NOT_TO_BE_MOVED), where nothing can be put in front of it.
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
@@ -8,8 +9,14 @@ namespace {
 
 alignas(16) unsigned char memory[1 << 20];
 size_t used;
+volatile size_t freed;
 
 }  // namespace
+
+#ifdef NOT_TO_BE_MOVED
+asm(".globl malloc\n.type malloc, @function\nmalloc:\n\tcall own_malloc\n\tret\n.size malloc, . - malloc");
+#define malloc own_malloc
+#endif
 
 extern "C" void* malloc(size_t size) {
   size_t whole = (size + 31) & ~size_t{15};
@@ -27,7 +34,9 @@ extern "C" void* realloc(void* block, size_t size) {
   if (moved != nullptr && block != nullptr) memcpy(moved, block, old < size ? old : size);
   return moved;
 }
-extern "C" void free(void*) {}
+extern "C" void free(void* block) {
+  if (block != nullptr) freed = freed + 1;  // and never given out again
+}
 
 int main() {
   char* text = strdup("allocated by itself\n");
