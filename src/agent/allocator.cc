@@ -78,20 +78,6 @@ void find_allocator() {
 
 bool stands_before_allocator() { return &culprit_exported_malloc != nullptr; }
 
-// Addresses tell nothing: that of a program's PLT may stand for our function.
-bool allocator_is_seen() {
-  if (!stands_before_allocator() || dlsym == nullptr) return true;
-  auto everybodys_malloc = reinterpret_cast<void* (*)(size_t)>(dlsym(nullptr, "malloc"));  // RTLD_DEFAULT
-  auto everybodys_free = reinterpret_cast<void (*)(void*)>(dlsym(nullptr, "free"));
-  if (everybodys_malloc == nullptr || everybodys_free == nullptr) return true;
-  allocator_found = finding = false;
-  void* block = everybodys_malloc(1);
-  bool is_seen = allocator_found;
-  if (!is_seen) find_allocator();
-  everybodys_free(block);
-  return is_seen;
-}
-
 bool is_spare(const void* block) {
   return reinterpret_cast<size_t>(block) - reinterpret_cast<size_t>(spare_memory) < sizeof spare_memory;
 }

@@ -31,10 +31,6 @@ inline const Allocator& real_allocator() {
 // Is this the library that has functions in front of the allocator?
 bool stands_before_allocator();
 
-// Do the program's calls of malloc come to us? Not where it has a malloc of its own. Tries it: before recording begins,
-// and before there are other threads. True in a library that has no functions in front of it.
-bool allocator_is_seen();
-
 // A block that was handed out while the allocator was being looked for. It is never given back.
 bool is_spare(const void* block);
 // At most so many bytes lie behind it.

@@ -1,6 +1,7 @@
 #include "agent/entries.h"
 
 #include "agent/allocation_fronts.h"
+#include "agent/allocator.h"
 #include "agent/memory.h"
 #include "agent/raw_syscall.h"
 #include "agent/stubs.h"
@@ -74,6 +75,12 @@ uint64_t function_called(const char* name) {
   return in_agent(function) ? 0 : function;
 }
 
+// Not where everybody's malloc is ours, be it through the program's PLT.
+bool has_own_malloc() {
+  uint64_t function = address_of(dlsym(nullptr, "malloc"));  // RTLD_DEFAULT
+  return function != 0 && !in_agent(function) && !is_plt(function);
+}
+
 bool contains(const char* text, const char* part) {
   for (; *text != 0; ++text)
     if (starts_with(text, part)) return true;
@@ -141,12 +148,13 @@ class Follower {
 
 }  // namespace
 
-bool follow_own_allocator(bool own_malloc) {
-  if (dlsym == nullptr) return !own_malloc;
+bool follow_own_allocator() {
+  if (dlsym == nullptr) return true;
+  real_allocator();  // found now, so that it is not looked for again when parts of it have been replaced
   const Front* fronts = all_fronts();
   const Front* operators = fronts + malloc_front_count;
   Follower follower;
-  if (own_malloc) follower.find(fronts, operators);
+  if (has_own_malloc()) follower.find(fronts, operators);
   uint64_t operator_new = function_called(operators->name);
   if (operator_new != 0 && !is_usual_new(operator_new)) follower.find(operators, fronts + front_count);
   return follower.follow();

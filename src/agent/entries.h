@@ -5,8 +5,8 @@
 
 namespace culprit::agent {
 
-// Once, before there are other threads, and when the collector has answered. `own_malloc`: malloc and its family do not
-// come to us, either. False: of these functions something remains unseen.
-bool follow_own_allocator(bool own_malloc);
+// Once, before there are other threads, and when the collector has answered. Nothing of the allocator is called: that
+// of a sanitizer cannot be used so early. False: something of it remains unseen.
+bool follow_own_allocator();
 
 }  // namespace culprit::agent

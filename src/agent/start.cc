@@ -16,7 +16,6 @@ extern "C" __attribute__((constructor, visibility("hidden"))) void culprit_start
   SessionText text;
   if (!take_session_from(environment, text, !wrapping())) return;
   if (!wrapping()) hide_preload_from(environment);
-  bool sees_allocator = allocator_is_seen();
   if (!open_session(text)) return;
   if (!recording() || !watch_for_forks()) return close_session();
   process.epoch = 1;
@@ -28,8 +27,7 @@ extern "C" __attribute__((constructor, visibility("hidden"))) void culprit_start
   }
   if (!request(CULPRIT_REQUEST_HELLO, 0) || wrapping()) return;
   patch_libraries();
-  if (stands_before_allocator() && !follow_own_allocator(!sees_allocator))
-    process.record->flags |= CULPRIT_PROCESS_OWN_ALLOCATOR;
+  if (stands_before_allocator() && !follow_own_allocator()) process.record->flags |= CULPRIT_PROCESS_OWN_ALLOCATOR;
 }
 
 // Where libc is not patched, its exit is not seen; this runs at the end of exit().

@@ -83,7 +83,7 @@ HeapAllocator allocator_of(Target& target, bool has_glibc_heap) {
   for (const TargetModule& module : target.modules()) {
     if (module.module.path != target.info().executable) continue;
     std::string linked = module.opened_path.empty() ? "" : linked_into(module.opened_path, has_glibc_heap);
-    if (!linked.empty()) return {std::move(linked), false};
+    if (!linked.empty()) return {std::move(linked), has_glibc_loader(target)};
     if (!has_glibc_heap && has_musl_heap(target, module)) return {"musl", false};
   }
   return {{}, has_glibc_loader(target)};
