@@ -99,7 +99,7 @@ void before_process_exit(Registers& registers, uint32_t) {
   culprit_record record = new_record(CULPRIT_RECORD_EXIT, __NR_exit_group);
   record.value = static_cast<int32_t>(registers.rdi);
   emit(registers, record);
-  if (thread.vfork_child == 0) request(CULPRIT_REQUEST_EXITING, 0);
+  if (thread.vfork_child == 0) request(CULPRIT_REQUEST_EXITING, reinterpret_cast<uint64_t>(&registers));
 }
 
 }  // namespace culprit::agent

@@ -110,6 +110,23 @@ bool sleep_for_answer(culprit_slot* slot, uint32_t number, uint64_t limit_ns) {
   }
 }
 
+// As long as the collector's heart beats: it is at work on the answer.
+bool sleep_while_it_works(culprit_slot* slot, uint32_t number) {
+  const uint64_t* heartbeat = &process.session->heartbeat;
+  uint64_t deadline = monotonic_ns() + CULPRIT_EXIT_WAIT_NS;
+  for (uint64_t seen = __atomic_load_n(heartbeat, __ATOMIC_RELAXED), beat = 0;; seen = beat) {
+    if (sleep_for_answer(slot, number, CULPRIT_WAIT_NS)) return true;
+    beat = __atomic_load_n(heartbeat, __ATOMIC_RELAXED);
+    if (beat == seen || monotonic_ns() >= deadline) return answered(slot, number);
+  }
+}
+
+bool wait_for_answer(culprit_request kind, culprit_slot* slot, uint32_t number) {
+  if (process.restricted) return spin_for_answer(slot, number);
+  if (kind == CULPRIT_REQUEST_EXITING) return sleep_while_it_works(slot, number);
+  return sleep_for_answer(slot, number, kind == CULPRIT_REQUEST_HELLO ? CULPRIT_HELLO_WAIT_NS : CULPRIT_WAIT_NS);
+}
+
 }  // namespace
 
 void tell(culprit_request kind, uint64_t argument) {
@@ -121,9 +138,7 @@ bool request(culprit_request kind, uint64_t argument, uint64_t end) {
   if (thread.asking) return false;
   thread.asking = true;
   uint32_t number = post_request(kind, argument, end);
-  uint64_t limit_ns = kind == CULPRIT_REQUEST_HELLO ? CULPRIT_HELLO_WAIT_NS : CULPRIT_WAIT_NS;
-  bool done =
-      process.restricted ? spin_for_answer(thread.slot, number) : sleep_for_answer(thread.slot, number, limit_ns);
+  bool done = wait_for_answer(kind, thread.slot, number);
   thread.asking = false;
   if (!done) {
     __atomic_store_n(&process.session->collector_gone, 1, __ATOMIC_RELAXED);

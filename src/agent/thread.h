@@ -36,7 +36,7 @@ bool ensure_slot();
 // After the thread's last event.
 void close_slot();
 
-// Asks the collector and waits for the answer, never longer than CULPRIT_WAIT_NS. False: no answer.
+// Asks the collector and waits for the answer, no longer than wire/agent_session.h says for it. False: no answer.
 bool request(culprit_request kind, uint64_t argument, uint64_t end = 0);
 // Asks without waiting.
 void tell(culprit_request kind, uint64_t argument);

@@ -23,16 +23,18 @@ enum class AllocationView : uint8_t {
 std::string_view name_of(AllocationView view);
 
 enum class AllocationVerdict : uint8_t {
-  grows,  // more and more of it lives
-  held,   // it lives, but is not getting more
-  none,   // nothing of it is left
+  unreachable,  // nothing pointed to some of it any more as its process ended: a leak
+  grows,        // more and more of it lives
+  held,         // it lives, but is not getting more
+  none,         // nothing of it is left
 };
 std::string_view name_of(AllocationVerdict verdict);
 
 // All that one stack has allocated (or of one size).
 struct AllocationGroup {
-  std::string function;  // of the allocator: "malloc"
-  BlockCount outstanding, at_peak, made;
+  std::string function;                                // of the allocator: "malloc"
+  BlockCount outstanding, unreachable, at_peak, made;  // unreachable: of the outstanding ones
+  uint64_t indirect = 0;                               // of the unreachable blocks: only others of them pointed there
   uint64_t temporary = 0;
   uint64_t smallest = 0, largest = 0;  // block
   AllocationVerdict verdict = AllocationVerdict::none;
@@ -46,8 +48,10 @@ struct AllocationGroup {
 struct ProcessMemoryReport {
   std::string name;
   uint32_t pid = 0;
-  BlockCount made, outstanding, most, gone_with_exec;
+  BlockCount made, outstanding, unreachable, most, gone_with_exec;
   double most_at = 0;
+  bool looked_at = false;         // as it ended, for what is unreachable
+  std::string why_not;            // one sentence; empty: nobody tried, or it was looked at
   uint64_t unknown_releases = 0;  // of blocks made before the recording, or inherited by fork
   bool forked = false;
 };
@@ -65,6 +69,9 @@ struct AllocationReport {
   uint64_t groups_hidden = 0;           // left out by --top
   BlockCount hidden;                    // what the view counts in those; temporary: blocks
   BlockCount made, outstanding, most;   // most: in use at one moment, by all processes together
+  BlockCount unreachable;               // of `outstanding`: of the processes that were looked at as they ended
+  uint64_t unreachable_groups = 0;
+  bool looked_at_exit = false;  // at least one process was
   double most_at = 0;
   uint64_t released = 0, temporary = 0;
   uint64_t growing_groups = 0;

@@ -139,8 +139,33 @@ void AllocationTotals::release(const AllocationEvent& event) {
   if (block->made >= window_.from && threads_[block->thread].made == block->order) ++totals_[block->group].temporary;
 }
 
+void AllocationTotals::on_unreachable(const UnreachableBlocks& unreachable) {
+  if (unreachable.time > window_.to || !is_known(unreachable.process)) return;
+  ProcessMemory& process = processes_[index_of(unreachable.process)];
+  process.looked_at = unreachable.why_not.empty();
+  process.why_not = unreachable.why_not;
+  auto& blocks = unreachable_[unreachable.process];
+  blocks.insert(blocks.end(), unreachable.blocks.begin(), unreachable.blocks.end());
+}
+
+// A moment after the look, the process ends; other threads may have released blocks meanwhile.
+void AllocationTotals::count_unreachable(ProcessId id) {
+  auto found = unreachable_.find(id);
+  if (found == unreachable_.end()) return;
+  for (const UnreachableBlocks::Block& each : found->second) {
+    const LiveBlock* block = live_[index_of(id)].find(each.address);
+    if (block == nullptr || block->made < window_.from) continue;
+    AllocationTotal& total = totals_[block->group];
+    add(total.unreachable, block->size);
+    total.indirect += each.is_indirect ? 1 : 0;
+    add(processes_[index_of(id)].unreachable, block->size);
+  }
+  unreachable_.erase(found);
+}
+
 void AllocationTotals::leave_all(ProcessId id) {
   ProcessMemory& process = processes_[index_of(id)];
+  count_unreachable(id);
   live_[index_of(id)].for_each([&](const LiveBlock& block) {
     if (block.made < window_.from) return;
     AllocationTotal& total = totals_[block.group];
@@ -173,6 +198,7 @@ void AllocationTotals::on_process(const ProcessEvent& event) {
     case ProcessChange::exited:
     case ProcessChange::killed:
       process.ended = true;
+      process.killed_by = event.change == ProcessChange::killed ? event.status : 0;
       leave_all(event.process);
       break;
     case ProcessChange::launched:

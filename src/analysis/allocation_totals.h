@@ -4,6 +4,7 @@
 
 #include <array>
 #include <cstdint>
+#include <string>
 #include <unordered_map>
 #include <vector>
 
@@ -28,6 +29,8 @@ struct AllocationTotal {
   AllocatorFunction function = AllocatorFunction::malloc;
   BlockCount made, live, left;                  // left: alive at the end of the recording or of their process
   uint64_t temporary = 0;                       // of `made`: freed before their thread allocated again
+  BlockCount unreachable;                       // of `left`: nothing pointed to them as their process ended
+  uint64_t indirect = 0;                        // of `unreachable`: blocks to which only others of them pointed
   BlockCount at_peak;                           // see AllocationTotals::finish
   uint64_t smallest = UINT64_MAX, largest = 0;  // block
   Time first_left = 0, last_left = 0;           // when those that are left were made
@@ -40,8 +43,11 @@ struct AllocationTotal {
 
 struct ProcessMemory {
   bool seen = false, forked = false, ended = false;
-  BlockCount made, live, left, most;
+  BlockCount made, live, left, most, unreachable;
   Time most_at = 0;
+  bool looked_at = false;  // as it ended, for blocks that nothing points to
+  std::string why_not;     // it could not be, one sentence
+  int32_t killed_by = 0;   // signal; 0: none
   uint64_t released = 0;
   uint64_t unknown_releases = 0;  // of blocks that were not seen to be made
   uint64_t unseen_releases = 0;   // of blocks whose address was given out again
@@ -63,6 +69,7 @@ class AllocationTotals final : public EventSink {
   void on_thread(const ThreadEvent&) override {}
   void on_snapshot(const HandleSnapshot&) override {}
   void on_mark(const Mark&) override {}
+  void on_unreachable(const UnreachableBlocks& unreachable) override;
   void on_loss(const Loss& loss) override { losses_.push_back(loss); }
 
   // Once, after the last event.
@@ -88,6 +95,7 @@ class AllocationTotals final : public EventSink {
   void release(const AllocationEvent& event);
   void forget(const LiveBlock& block, ProcessMemory& process);
   void leave_all(ProcessId process);
+  void count_unreachable(ProcessId process);
   AllocationTotal& total_of(const AllocationEvent& event);
   void before_change(AllocationTotal& total);
   void look_until(Time time);
@@ -100,6 +108,7 @@ class AllocationTotals final : public EventSink {
   std::unordered_map<uint64_t, uint32_t> by_size_;  // index into totals_
   std::vector<ProcessMemory> processes_;
   std::vector<LiveBlocks> live_;  // index: ProcessId
+  std::unordered_map<ProcessId, std::vector<UnreachableBlocks::Block>> unreachable_;
   std::vector<Thread> threads_;
   std::unordered_map<uint64_t, uint32_t> thread_index_;  // by process and tid
   uint64_t last_thread_key_ = 0;

@@ -7,6 +7,7 @@
 #include "analysis/life_replay.h"
 #include "analysis/trace_words.h"
 #include "base/text.h"
+#include "model/signals.h"
 
 namespace culprit {
 
@@ -24,13 +25,6 @@ uint64_t weight_of(const AllocationTotal& total, AllocationView view) {
   return view == AllocationView::temporary ? total.temporary : count_of(total, view).blocks;
 }
 
-// What grows comes first where the question is what is left; then what is most.
-auto badness(const AllocationTotal& total, AllocationView view) {
-  const bool grows = view == AllocationView::outstanding && allocation_verdict(total) == AllocationVerdict::grows;
-  const uint64_t first = view == AllocationView::temporary ? total.temporary : count_of(total, view).bytes;
-  return std::tuple(!grows, ~first, ~weight_of(total, view), total.key);
-}
-
 // How many looks show more than the one before, from the first on that shows anything.
 struct Rises {
   size_t steps = 0, up = 0;
@@ -45,10 +39,44 @@ Rises rises_of(const AllocationTotal& total) {
   return rises;
 }
 
-std::string evidence_of(const AllocationTotal& total) {
+bool is_growing(const AllocationTotal& total) {
+  constexpr uint64_t grows_from = 5;  // blocks
+  constexpr size_t steps_at_least = 3;
+  if (total.left.blocks < grows_from) return false;
+  const Rises rises = rises_of(total);
+  const uint64_t end = total.looks[growth_looks - 1], half = total.looks[growth_looks / 2 - 1];
+  return rises.steps >= steps_at_least && rises.up * 4 >= rises.steps * 3 && end > half + half / 10;
+}
+
+// Where the question is what is left, leaks come first; in front of either, what grows; then what is most.
+auto badness(const AllocationTotal& total, AllocationView view) {
+  const bool of_what_is_left = view == AllocationView::outstanding;
+  const uint64_t unreachable = of_what_is_left ? total.unreachable.bytes : 0;
+  const bool grows = of_what_is_left && is_growing(total);
+  const uint64_t first = view == AllocationView::temporary ? total.temporary : count_of(total, view).bytes;
+  return std::tuple(unreachable == 0, !grows, ~unreachable, ~first, ~weight_of(total, view), total.key);
+}
+
+std::string unreachable_words(const AllocationTotal& total) {
+  std::string words =
+      total.unreachable.blocks == total.left.blocks
+          ? "nothing pointed there at exit"
+          : fmt::format("nothing pointed to {} of them at exit", with_thousands(total.unreachable.blocks));
+  if (total.indirect != 0)
+    words += fmt::format(", or only unreachable blocks did ({})", with_thousands(total.indirect));
+  return words;
+}
+
+std::string growth_words(const AllocationTotal& total) {
   return fmt::format("alive at a quarter, half, three quarters and the end of the time: {}, {}, {}, {}",
                      bytes_in_words(total.looks[1]), bytes_in_words(total.looks[3]), bytes_in_words(total.looks[5]),
                      bytes_in_words(total.looks[7]));
+}
+
+// Recordings of processes that still run, or were not asked about, have nothing of it.
+std::string why_not_looked_at(const ProcessMemory& process) {
+  if (process.killed_by != 0) return fmt::format("it was killed by {}", signal_name(process.killed_by));
+  return process.why_not;
 }
 
 // A recording has both; these say nothing about memory.
@@ -88,6 +116,7 @@ class Builder {
   const AllocationReportOptions& options_;
   RecordingSpan span_;
   std::vector<Candidate> candidates_;
+  BlockCount suppressed_unreachable_;
   AllocationReport report_;
 };
 
@@ -127,6 +156,8 @@ void Builder::suppress() {
     report_.suppressed_groups += 1;
     report_.suppressed.blocks += left.blocks;
     report_.suppressed.bytes += left.bytes;
+    suppressed_unreachable_.blocks += candidate.total->unreachable.blocks;
+    suppressed_unreachable_.bytes += candidate.total->unreachable.bytes;
     return true;
   });
 }
@@ -137,10 +168,14 @@ void Builder::add_totals() {
     report_.made.bytes += total.made.bytes;
     report_.outstanding.blocks += total.left.blocks;
     report_.outstanding.bytes += total.left.bytes;
+    report_.unreachable.blocks += total.unreachable.blocks;
+    report_.unreachable.bytes += total.unreachable.bytes;
     report_.temporary += total.temporary;
   }
   report_.outstanding.blocks -= report_.suppressed.blocks;
   report_.outstanding.bytes -= report_.suppressed.bytes;
+  report_.unreachable.blocks -= suppressed_unreachable_.blocks;
+  report_.unreachable.bytes -= suppressed_unreachable_.bytes;
   report_.most = totals_.most();
   report_.most_at = words_.seconds(totals_.most_at());
 }
@@ -150,6 +185,8 @@ AllocationGroup Builder::group_of(Candidate& candidate) const {
   AllocationGroup group;
   group.function = name_of(total.function);
   group.outstanding = total.left;
+  group.unreachable = total.unreachable;
+  group.indirect = total.indirect;
   group.at_peak = total.at_peak;
   group.made = total.made;
   group.temporary = total.temporary;
@@ -161,8 +198,9 @@ AllocationGroup Builder::group_of(Candidate& candidate) const {
     group.first = words_.seconds(total.first_left);
     group.last = words_.seconds(total.last_left);
   }
-  if (group.verdict == AllocationVerdict::grows) {
-    group.evidence = evidence_of(total);
+  if (total.unreachable.blocks != 0) group.evidence = unreachable_words(total);
+  if (is_growing(total)) {
+    group.evidence += (group.evidence.empty() ? "" : "; ") + growth_words(total);
     if (Time made_in = total.last_left - total.first_left; made_in > 0)
       group.rate = static_cast<double>(total.left.bytes) * 1e9 / static_cast<double>(made_in);
   }
@@ -176,7 +214,8 @@ void Builder::add_groups() {
   const size_t shown = options_.top == 0 ? candidates_.size() : std::min(options_.top, candidates_.size());
   for (size_t i = 0; i < candidates_.size(); ++i) {
     const AllocationTotal& total = *candidates_[i].total;
-    if (allocation_verdict(total) == AllocationVerdict::grows) {
+    if (total.unreachable.blocks != 0) ++report_.unreachable_groups;
+    if (is_growing(total)) {
       ++report_.growing_groups;
       report_.growing.blocks += total.left.blocks;
       report_.growing.bytes += total.left.bytes;
@@ -197,9 +236,19 @@ void Builder::add_processes() {
     report_.released += process.released;
     if (!process.seen) continue;
     const ProcessCount named = words_.process(id_at<ProcessId>(i));
-    report_.processes.push_back({named.name, named.pid, process.made, process.left, process.most,
-                                 process.gone_with_exec, words_.seconds(process.most_at), process.unknown_releases,
-                                 process.forked});
+    report_.looked_at_exit |= process.looked_at;
+    report_.processes.push_back({.name = named.name,
+                                 .pid = named.pid,
+                                 .made = process.made,
+                                 .outstanding = process.left,
+                                 .unreachable = process.unreachable,
+                                 .most = process.most,
+                                 .gone_with_exec = process.gone_with_exec,
+                                 .most_at = words_.seconds(process.most_at),
+                                 .looked_at = process.looked_at,
+                                 .why_not = why_not_looked_at(process),
+                                 .unknown_releases = process.unknown_releases,
+                                 .forked = process.forked});
   }
   std::stable_sort(report_.processes.begin(), report_.processes.end(),
                    [](const ProcessMemoryReport& a, const ProcessMemoryReport& b) {
@@ -242,19 +291,14 @@ std::string_view name_of(AllocationView view) {
 }
 
 std::string_view name_of(AllocationVerdict verdict) {
-  constexpr std::array<std::string_view, 3> names = {"grows", "held", "none"};
+  constexpr std::array<std::string_view, 4> names = {"unreachable", "grows", "held", "none"};
   return names.at(static_cast<size_t>(verdict));
 }
 
 AllocationVerdict allocation_verdict(const AllocationTotal& total) {
-  constexpr uint64_t grows_from = 5;  // blocks
-  constexpr size_t steps_at_least = 3;
+  if (total.unreachable.blocks != 0) return AllocationVerdict::unreachable;
   if (total.left.blocks == 0) return AllocationVerdict::none;
-  if (total.left.blocks < grows_from) return AllocationVerdict::held;
-  const Rises rises = rises_of(total);
-  const uint64_t end = total.looks[growth_looks - 1], half = total.looks[growth_looks / 2 - 1];
-  const bool rises_mostly = rises.steps >= steps_at_least && rises.up * 4 >= rises.steps * 3;
-  return rises_mostly && end > half + half / 10 ? AllocationVerdict::grows : AllocationVerdict::held;
+  return is_growing(total) ? AllocationVerdict::grows : AllocationVerdict::held;
 }
 
 Result<AllocationReport> build_allocation_report(Trace& trace, const SymbolLookup& lookup,

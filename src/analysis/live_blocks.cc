@@ -28,6 +28,16 @@ std::optional<LiveBlock> LiveBlocks::put(const LiveBlock& block) {
   return {};
 }
 
+const LiveBlock* LiveBlocks::find(uint64_t address) const {
+  if (address == 0 || slots_.empty()) return nullptr;
+  size_t index = home_of(address);
+  while (slots_[index].address != address) {
+    if (slots_[index].address == 0) return nullptr;
+    index = next(index);
+  }
+  return &slots_[index];
+}
+
 std::optional<LiveBlock> LiveBlocks::take(uint64_t address) {
   if (address == 0 || slots_.empty()) return {};
   size_t hole = home_of(address);

@@ -25,6 +25,8 @@ class LiveBlocks {
   std::optional<LiveBlock> put(const LiveBlock& block);
   std::optional<LiveBlock> take(uint64_t address);
 
+  const LiveBlock* find(uint64_t address) const;  // null: none begins there
+
   size_t size() const { return count_; }
   size_t memory() const { return slots_.size() * sizeof(LiveBlock); }
   void clear();

@@ -18,8 +18,8 @@ constexpr uint64_t at_once = 1 << 20;  // more does not make it faster
 
 // Devices are left alone: reading them may do something.
 bool is_wanted(const TargetMapping& mapping) {
-  return mapping.is_readable && mapping.is_writable && !mapping.path.starts_with("/dev/dri") &&
-         !mapping.path.starts_with("/dev/nvidia") && mapping.path != "[vvar]";
+  return mapping.is_readable && mapping.is_writable && !is_of_recorder(mapping) &&
+         !mapping.path.starts_with("/dev/dri") && !mapping.path.starts_with("/dev/nvidia") && mapping.path != "[vvar]";
 }
 
 uint64_t bytes_wanted(Target& target) {

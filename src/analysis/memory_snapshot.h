@@ -10,6 +10,9 @@
 
 namespace culprit {
 
+// Shared with a culprit that records it: no memory of the program's, and full of addresses of its blocks.
+inline bool is_of_recorder(const TargetMapping& mapping) { return mapping.path.starts_with("/memfd:culprit-session"); }
+
 class MemorySnapshot final : public MemoryReader {
  public:
   // Makes room before the target is stopped, so that it stands still only for the copying. limit: too little memory is

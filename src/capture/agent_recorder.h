@@ -30,6 +30,8 @@ class AgentRecorder {
   SessionMemory& memory() { return memory_; }
   std::string environment_value() const { return memory_.environment_value(socket_.name()); }
 
+  void ask_before_exits(MayEnd may_end) { requests_.ask_before_exits(std::move(may_end)); }
+
   // The program at the top of the tree. With `watch_from_outside`, no agent is expected in it; the sentence says why.
   void launched(uint32_t pid, Time time, bool watch_from_outside, const std::string& sight_reason);
   // A process that runs already. plan_attach() prepares everything that takes time; when the agent is in

@@ -16,8 +16,8 @@
 #include "capture/launch.h"
 #include "capture/program_examination.h"
 #include "capture/ptrace_run.h"
-#include "target/raised_priority.h"
 #include "capture/run_surroundings.h"
+#include "target/raised_priority.h"
 
 namespace culprit {
 namespace {
@@ -69,7 +69,9 @@ class Run {
         no_children_left_ = errno == ECHILD;
         return found;
       }
-      if (info.si_pid == 0) return found;
+      // A stop of one that we look at is for the thread that traces it, and comes up here all the same.
+      const bool has_ended = info.si_code == CLD_EXITED || info.si_code == CLD_KILLED || info.si_code == CLD_DUMPED;
+      if (info.si_pid == 0 || !has_ended) return found;
       found = true;
       bool exited = info.si_code == CLD_EXITED;
       int status = exited ? (info.si_status & 0xff) << 8 : info.si_status | (info.si_code == CLD_DUMPED ? 0x80 : 0);
@@ -153,6 +155,8 @@ Result<RunOutcome> record_run_by_agent(const RunRequest& request, const std::str
   CULPRIT_TRY(check_agent_library(agent_library));
   auto recorder = AgentRecorder::create(agent_library, tables, sink);
   if (!recorder) return tl::unexpected<Error>(recorder.error());
+
+  (*recorder)->ask_before_exits(request.may_end);
 
   ProgramExamination examined = examine_program(program);
   Surroundings surroundings((*recorder)->memory().header().doorbell, getpriority(PRIO_PROCESS, 0));

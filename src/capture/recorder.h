@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "capture/exiting_process.h"
 #include "capture/live_recorder.h"
 #include "model/event_sink.h"
 #include "model/trace.h"
@@ -19,6 +20,7 @@ struct RunRequest {
   std::string wrappers_library;      // of libculprit_agent_wrappers.so; empty: never wrap
   bool memory = false;               // agent_library is libculprit_agent_heap.so: allocations are recorded, too
   bool wrap = false;                 // use the wrappers even where libc can be patched
+  MayEnd may_end;                    // of processes with the agent in them; nothing: always
   Via via = Via::best;               // the agent, or ptrace for programs that the agent cannot follow
 };
 

@@ -14,17 +14,18 @@ namespace culprit {
 size_t RequestServer::serve() {
   std::vector<SlotRequest> requests = slots_.requests();
   for (const SlotRequest& request : requests) {
-    bool is_done = answer(request);
+    std::optional<bool> is_done = answer(request);
+    if (!is_done) continue;
     culprit_slot& slot = memory_.slot(request.slot);
     if (load_shared(slot.pid) != request.process->pid) continue;  // freed meanwhile
-    store_shared(slot.reply_status, is_done ? 0 : 1);
+    store_shared(slot.reply_status, *is_done ? 0 : 1);
     __atomic_store_n(&slot.reply_number, request.number, __ATOMIC_SEQ_CST);
     wake_futex(slot.reply_number);
   }
   return requests.size();
 }
 
-bool RequestServer::answer(const SlotRequest& request) {
+std::optional<bool> RequestServer::answer(const SlotRequest& request) {
   WatchedProcess& process = *request.process;
   switch (request.kind) {
     case CULPRIT_REQUEST_HELLO:
@@ -36,9 +37,7 @@ bool RequestServer::answer(const SlotRequest& request) {
     case CULPRIT_REQUEST_STACK:
       return tell_stack(request);
     case CULPRIT_REQUEST_EXITING:
-      slots_.drain_process(process);
-      process.exit_snapshot = snapshot(process, SnapshotReason::exit, false);
-      return process.exit_snapshot;
+      return let_end(request);
     case CULPRIT_REQUEST_UNMAPPING:
       return forget_code(request);
     case CULPRIT_REQUEST_ENTRY:
@@ -46,6 +45,15 @@ bool RequestServer::answer(const SlotRequest& request) {
     default:
       return false;
   }
+}
+
+std::optional<bool> RequestServer::let_end(const SlotRequest& request) {
+  WatchedProcess& process = *request.process;
+  const uint32_t tid = load_shared(memory_.slot(request.slot).tid);
+  if (may_end_ && !may_end_({process.id, process.pid, tid, request.argument})) return std::nullopt;
+  slots_.drain_process(process);
+  process.exit_snapshot = snapshot(process, SnapshotReason::exit, false);
+  return process.exit_snapshot;
 }
 
 bool RequestServer::say_hello(WatchedProcess& process) {

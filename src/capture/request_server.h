@@ -1,6 +1,8 @@
-// Answers what agents ask. Each answer is given while a thread of the victim waits (at most CULPRIT_WAIT_NS).
+// Answers what agents ask. Each answer is given while a thread of the victim waits, no longer than
+// wire/agent_session.h says.
 #pragma once
 
+#include "capture/exiting_process.h"
 #include "capture/slot_set.h"
 
 namespace culprit {
@@ -10,6 +12,9 @@ class RequestServer {
   RequestServer(SessionMemory& memory, ProcessImages& images, SlotSet& slots, DecoderShared& shared)
       : memory_(memory), images_(images), slots_(slots), shared_(shared) {}
 
+  // Nothing, as at first: processes may always end.
+  void ask_before_exits(MayEnd may_end) { may_end_ = std::move(may_end); }
+
   // Answers all requests there are. How many.
   size_t serve();
 
@@ -17,7 +22,8 @@ class RequestServer {
   bool snapshot(WatchedProcess& process, SnapshotReason reason, bool held);
 
  private:
-  bool answer(const SlotRequest& request);
+  std::optional<bool> answer(const SlotRequest& request);  // nothing: not yet
+  std::optional<bool> let_end(const SlotRequest& request);
   bool say_hello(WatchedProcess& process);
   bool tell_ranges(WatchedProcess& process, uint64_t pc);
   bool tell_stack(const SlotRequest& request);
@@ -28,6 +34,7 @@ class RequestServer {
   ProcessImages& images_;
   SlotSet& slots_;
   DecoderShared& shared_;
+  MayEnd may_end_;
 };
 
 }  // namespace culprit

@@ -11,6 +11,7 @@
 #include "model/handle_event.h"
 #include "model/ids.h"
 #include "model/loss.h"
+#include "model/unreachable_blocks.h"
 
 namespace culprit {
 
@@ -80,6 +81,7 @@ class EventSink {
   virtual void on_loss(const Loss& loss) = 0;
   // Only where allocations are recorded, too; for sinks that follow memory. There are many of them.
   virtual void on_allocation(const AllocationEvent&) {}
+  virtual void on_unreachable(const UnreachableBlocks&) {}
   // From circular recordings whose beginning was overwritten, and before all else: what was open when the window began.
   // For sinks that follow handles; the others have nothing to do.
   virtual void on_carried(const CarriedTable&) {}

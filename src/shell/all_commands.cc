@@ -96,8 +96,9 @@ constexpr OptionRow watch_json_option{"--json", "", ValueKind::none, "",
 
 constexpr OptionRow heap_option{"--heap", "", ValueKind::none, "",
                                 "record what it allocates, too, and report its memory instead of its handles"};
-constexpr OptionRow left_option{"--outstanding", "", ValueKind::none, "",
-                                "with --heap --fail-on-leak: all memory that is left at the end is the leak"};
+constexpr OptionRow left_option{
+    "--outstanding", "", ValueKind::none, "",
+    "with --heap: all memory that is left is the leak; the program is not looked at as it ends"};
 constexpr OptionRow peak_option{"--peak", "", ValueKind::none, "", "what lived when most memory was in use"};
 constexpr OptionRow temporary_option{"--temporary", "", ValueKind::none, "",
                                      "what was freed before its thread allocated again"};
@@ -163,8 +164,9 @@ constexpr OptionRow heap_options[] = {
     all_option,
     no_source_option,
     {"--fail-on-leak", "", ValueKind::none, "",
-     "exit status 1 if --unreachable finds leaks, or (with --outstanding) anything is left at a recording's end"},
-    {"--outstanding", "", ValueKind::none, "", "with --fail-on-leak: all that is left at the end is the leak"}};
+     "exit status 1 if --unreachable finds leaks, or a recording's program had unreachable blocks as it ended"},
+    {"--outstanding", "", ValueKind::none, "",
+     "with --fail-on-leak: all that is left at a recording's end is the leak"}};
 constexpr OptionRow locks_options[] = {
     executable_option,
     {"--all", "", ValueKind::none, "", "every lock and every wait, and whole stacks"},

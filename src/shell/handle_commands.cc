@@ -13,6 +13,7 @@
 #include "capture/ladder.h"
 #include "capture/recorder.h"
 #include "shell/agent_location.h"
+#include "shell/exit_looks.h"
 #include "shell/handle_answer.h"
 #include "shell/handle_question.h"
 #include "shell/heap_recording.h"
@@ -48,7 +49,7 @@ Result<Reporter> reporter_of(const Arguments& arguments) {
     return [kept](Trace& trace, const AnswerPlace& place) -> Result<bool> {
       auto report = answer_memory(trace, *kept, place);
       if (!report) return tl::unexpected<Error>(std::move(report).error());
-      return is_found(*report, *kept);
+      return has_leak(*report, *kept);
     };
   }
   if (arguments.has("--outstanding")) return fail(ErrorKind::usage, "--outstanding is about memory: it needs --heap");
@@ -74,7 +75,8 @@ Ending report_run(TraceWriter& writer, const RunOutcome& outcome, const Reporter
   auto trace = writer.reopen();
   if (!trace) return complain(streams, trace.error()), ending;
   auto found = reporter(**trace, place);
-  if (!found) return complain(streams, found.error()), ending;
+  // That it could not be told must not look like success.
+  if (!found) return complain(streams, found.error()), ending.status == 0 ? ended_in_failure : ending;
   return *found ? ended_with_findings : ending;
 }
 
@@ -102,7 +104,7 @@ Result<RunRequest> memory_request(RunRequest request, const Arguments& arguments
   return request;
 }
 
-Result<RunRequest> run_request(const Arguments& arguments) {
+Result<RunRequest> run_request(const Arguments& arguments, ExitLooks& looks) {
   RunRequest request;
   request.command = arguments.operands;
   if (arguments.has("--via")) {
@@ -112,6 +114,8 @@ Result<RunRequest> run_request(const Arguments& arguments) {
   }
   request.via = chosen_via(request);
   request.memory = arguments.has("--heap");
+  if (request.memory && !arguments.has("--outstanding"))
+    request.may_end = [&looks](const ExitingProcess& exiting) { return looks.may_end(exiting); };
   if (request.memory) return memory_request(std::move(request), arguments);
   if (request.via != Via::agent) return request;
   auto agent = find_agent_library();
@@ -129,7 +133,8 @@ Result<RunRequest> run_request(const Arguments& arguments) {
 Ending run_run(const Arguments& arguments, const Streams& streams) {
   auto reporter = reporter_of(arguments);
   if (!reporter) return complain(streams, reporter.error());
-  auto request = run_request(arguments);
+  ExitLooks looks;
+  auto request = run_request(arguments, looks);
   if (!request) return complain(streams, request.error());
   TraceTables tables;
   std::string kept = arguments.text("--output");
@@ -146,6 +151,7 @@ Ending run_run(const Arguments& arguments, const Streams& streams) {
     complain(streams, outcome->not_started_why);
     return {outcome->not_started_status};
   }
+  looks.hand_on(**writer);
   if (Time after = arguments.nanoseconds("--after"); after != 0)
     (*writer)->on_mark({outcome->info.started + after, "start of the window"});
   return report_run(**writer, *outcome, *reporter, kept, streams);

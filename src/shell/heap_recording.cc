@@ -27,9 +27,7 @@ Result<MemoryWishes> parse_memory_wishes(const Arguments& arguments) {
   auto report = parse_report_wishes(arguments);
   if (!report) return tl::unexpected<Error>(std::move(report).error());
   wishes.report = std::move(*report);
-  if (wishes.report.fail_on_leak != arguments.has("--outstanding"))
-    return fail(ErrorKind::usage,
-                "with memory, --fail-on-leak and --outstanding go together: all that is left at the end is the leak");
+  wishes.all_left_is_leak = arguments.has("--outstanding");
   if (arguments.has("--peak") && arguments.has("--temporary"))
     return fail(ErrorKind::usage, "--peak and --temporary are two questions: ask one at a time");
   if (arguments.has("--peak")) wishes.view = AllocationView::peak;
@@ -70,8 +68,13 @@ Result<AllocationReport> answer_memory(Trace& trace, const MemoryWishes& wishes,
   return report;
 }
 
-bool is_found(const AllocationReport& report, const MemoryWishes& wishes) {
-  return wishes.report.fail_on_leak && report.outstanding.blocks != 0;
+Result<bool> has_leak(const AllocationReport& report, const MemoryWishes& wishes) {
+  if (!wishes.report.fail_on_leak) return false;
+  if (wishes.all_left_is_leak) return report.outstanding.blocks != 0;
+  if (report.looked_at_exit || report.made.blocks == 0) return report.unreachable.blocks != 0;
+  return fail(ErrorKind::not_found,
+              "--fail-on-leak: it is not known what was unreachable as the program ended; with --outstanding, all that "
+              "is left is the leak");
 }
 
 Ending run_heap_recording(const Arguments& arguments, const Streams& streams) {
@@ -85,7 +88,9 @@ Ending run_heap_recording(const Arguments& arguments, const Streams& streams) {
                                          printable(target)));
   auto report = answer_memory(**trace, *wishes, {streams.output, streams.errors, target, target});
   if (!report) return complain(streams, report.error());
-  return is_found(*report, *wishes) ? ended_with_findings : ended_well;
+  auto found = has_leak(*report, *wishes);
+  if (!found) return complain(streams, found.error());
+  return *found ? ended_with_findings : ended_well;
 }
 
 }  // namespace culprit

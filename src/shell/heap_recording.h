@@ -14,15 +14,16 @@ struct MemoryWishes {
   ReportWishes report;  // what reports have in common
   AllocationView view = AllocationView::outstanding;
   AllocationKey by = AllocationKey::stack;
-  std::string from, to;  // "10s" since the beginning, or a mark's name; empty: from the beginning, to the end
+  bool all_left_is_leak = false;  // else only what was unreachable as its process ended
+  std::string from, to;           // "10s" since the beginning, or a mark's name; empty: from the beginning, to the end
 };
 Result<MemoryWishes> parse_memory_wishes(const Arguments& arguments);
 
 // Analyses, prints. The error is one of reading, of writing, or of a moment that is not there.
 Result<AllocationReport> answer_memory(Trace& trace, const MemoryWishes& wishes, const AnswerPlace& place);
 
-// What --fail-on-leak asks for.
-bool is_found(const AllocationReport& report, const MemoryWishes& wishes);
+// What --fail-on-leak asks for, if it does. not_found: that is not known.
+Result<bool> has_leak(const AllocationReport& report, const MemoryWishes& wishes);
 
 Ending run_heap_recording(const Arguments& arguments, const Streams& streams);
 

@@ -41,6 +41,7 @@ class EventDecoder {
   RareEvent read_process(Time time, ByteReader& body);
   RareEvent read_thread(Time time, ByteReader& body);
   RareEvent read_snapshot(Time time, ByteReader& body);
+  RareEvent read_unreachable(Time time, ByteReader& body);
 
   template <typename Enum>
   static Enum take_enum(ByteReader& reader, Enum last) {
@@ -154,6 +155,20 @@ RareEvent EventDecoder::read_snapshot(Time time, ByteReader& body) {
   return snapshot;
 }
 
+RareEvent EventDecoder::read_unreachable(Time time, ByteReader& body) {
+  UnreachableBlocks unreachable{.time = time};
+  unreachable.process = look_up(numbers_.processes, body.take_uleb128(), body);
+  unreachable.why_not = as_text(body.take_bytes(body.take_uleb128()));
+  uint64_t address = 0;
+  for (uint64_t count = body.take_count(body.take_uleb128(), 2); count > 0 && body; --count) {
+    address += static_cast<uint64_t>(unzigzag(body.take_uleb128()));
+    unreachable.blocks.push_back({address, (body.take<uint8_t>() & 1) != 0});
+  }
+  // The order is the model's promise, so it is not left to the file.
+  std::ranges::stable_sort(unreachable.blocks, {}, &UnreachableBlocks::Block::address);
+  return unreachable;
+}
+
 std::optional<RareEvent> EventDecoder::read_rare(RareKind kind, Time time, ByteReader& body) {
   switch (kind) {
     case RareKind::process:
@@ -164,6 +179,8 @@ std::optional<RareEvent> EventDecoder::read_rare(RareKind kind, Time time, ByteR
       return read_snapshot(time, body);
     case RareKind::mark:
       return Mark{.time = time, .name = std::string(as_text(body.take_bytes(body.take_uleb128())))};
+    case RareKind::unreachable:
+      return read_unreachable(time, body);
   }
   return std::nullopt;
 }
@@ -251,6 +268,7 @@ void DecodedBlock::send(size_t position, EventSink& sink) const {
     void operator()(const ThreadEvent& event) const { sink.on_thread(event); }
     void operator()(const HandleSnapshot& snapshot) const { sink.on_snapshot(snapshot); }
     void operator()(const Mark& mark) const { sink.on_mark(mark); }
+    void operator()(const UnreachableBlocks& unreachable) const { sink.on_unreachable(unreachable); }
   };
   std::visit(Visitor{sink}, rares[slot - handles.size()]);
 }

@@ -14,7 +14,7 @@
 
 namespace culprit {
 
-using RareEvent = std::variant<ProcessEvent, ThreadEvent, HandleSnapshot, Mark>;
+using RareEvent = std::variant<ProcessEvent, ThreadEvent, HandleSnapshot, Mark, UnreachableBlocks>;
 
 struct DecodedBlock {
   std::vector<HandleEvent> handles;

@@ -139,6 +139,20 @@ void EventEncoder::add(const Mark& mark) {
   add_rare(RareKind::mark, mark.time, body);
 }
 
+void EventEncoder::add(const UnreachableBlocks& unreachable) {
+  ByteWriter body;
+  body.put_uleb128(definitions_.local(unreachable.process));
+  body.put_text(unreachable.why_not);
+  body.put_uleb128(unreachable.blocks.size());
+  uint64_t last = 0;
+  for (const UnreachableBlocks::Block& block : unreachable.blocks) {
+    body.put_zigzag(static_cast<int64_t>(block.address - last));
+    body.put_byte(block.is_indirect ? 1 : 0);
+    last = block.address;
+  }
+  add_rare(RareKind::unreachable, unreachable.time, body);
+}
+
 std::string EventEncoder::take() {
   ByteWriter out;
   out.put_raw(base_time_);

@@ -24,6 +24,7 @@ class EventEncoder {
   void add(const ThreadEvent& event);
   void add(const HandleSnapshot& snapshot);
   void add(const Mark& mark);
+  void add(const UnreachableBlocks& unreachable);
 
   uint32_t count() const { return count_; }
   Time first_time() const { return first_time_; }

@@ -202,6 +202,7 @@ void TraceWriter::on_thread(const ThreadEvent& event) { state_->add(event); }
 void TraceWriter::on_snapshot(const HandleSnapshot& snapshot) { state_->add(snapshot); }
 void TraceWriter::on_mark(const Mark& mark) { state_->add(mark); }
 void TraceWriter::on_allocation(const AllocationEvent& event) { state_->add_allocation(event); }
+void TraceWriter::on_unreachable(const UnreachableBlocks& unreachable) { state_->add(unreachable); }
 void TraceWriter::on_loss(const Loss& loss) { state_->lose(loss); }
 
 void TraceWriter::flush() {

@@ -10,6 +10,8 @@ Json count_json(const BlockCount& count) { return {{"count", count.blocks}, {"by
 Json group_json(const AllocationReport& report, const AllocationGroup& group) {
   Json json = {{"count", group.outstanding.blocks}, {"bytes", group.outstanding.bytes}};
   if (report.by == AllocationKey::size) json["size"] = group.largest;
+  json["unreachable"] = count_json(group.unreachable);
+  json["indirect"] = group.indirect;
   json["function"] = group.function;
   json["made"] = count_json(group.made);
   json["at_peak"] = count_json(group.at_peak);
@@ -35,6 +37,8 @@ Json memory_json(const ProcessMemoryReport& process) {
           {"pid", process.pid},
           {"made", count_json(process.made)},
           {"outstanding", count_json(process.outstanding)},
+          {"unreachable", process.looked_at ? count_json(process.unreachable) : Json()},
+          {"not_looked_at", utf8(process.why_not)},
           {"most", count_json(process.most)},
           {"most_at", number_or_null(process.most_at)},
           {"gone_with_exec", count_json(process.gone_with_exec)},
@@ -65,6 +69,8 @@ std::string as_json(const AllocationReport& report, const std::string& target) {
                      {{"made", count_json(report.made)},
                       {"released", report.released},
                       {"outstanding", count_json(report.outstanding)},
+                      {"unreachable", report.looked_at_exit ? count_json(report.unreachable) : Json()},
+                      {"unreachable_groups", report.unreachable_groups},
                       {"most", count_json(report.most)},
                       {"most_at", number_or_null(report.most_at)},
                       {"temporary", report.temporary},

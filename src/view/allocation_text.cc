@@ -59,7 +59,13 @@ std::string headline(const AllocationReport& report, const TextStyle& style) {
   if (report.outstanding.blocks == 0)
     return fmt::format("culprit: {}: {}, all released", inked(style, Ink::good, "no memory is left"),
                        counted(report.made.blocks, "allocation"));
+  if (report.unreachable.blocks != 0)
+    return fmt::format("culprit: {} unreachable at exit, the most from {}; {} left in all",
+                       inked(style, Ink::bad, amount(report.unreachable)),
+                       inked(style, Ink::strong, place_of(report, report.groups.front(), 72)),
+                       amount(report.outstanding));
   std::string words = fmt::format("culprit: {} left", inked(style, Ink::strong, amount(report.outstanding)));
+  if (report.looked_at_exit) words += ", none of it unreachable at exit";
   auto worst = std::ranges::find(report.groups, AllocationVerdict::grows, &AllocationGroup::verdict);
   if (worst != report.groups.end()) {
     words += fmt::format(
@@ -77,12 +83,13 @@ std::string headline(const AllocationReport& report, const TextStyle& style) {
 std::string group_text(const AllocationReport& report, const AllocationGroup& group,
                        const AllocationTextOptions& options) {
   const TextStyle& style = options.style;
-  const bool grows = group.verdict == AllocationVerdict::grows && report.view == AllocationView::outstanding;
-  std::string head = inked(style, grows ? Ink::bad : Ink::strong, weight(group, report.view));
+  const bool of_what_is_left = report.view == AllocationView::outstanding;
+  const bool is_bad = of_what_is_left && !group.evidence.empty();
+  std::string head = inked(style, is_bad ? Ink::bad : Ink::strong, weight(group, report.view));
   head += fmt::format("   {}", size_words(group));
-  if (report.view == AllocationView::outstanding && group.verdict != AllocationVerdict::none)
+  if (of_what_is_left && group.verdict != AllocationVerdict::none)
     head += fmt::format(", {}", inked(style, Ink::warning, name_of(group.verdict)));
-  if (grows) head += fmt::format(": {}", group.evidence);
+  if (is_bad) head += fmt::format(": {}", group.evidence);
   std::string text = "  " + wrapped(head, style.columns, 2, indent) + "\n";
   text += stack_text(group.stack, {style, indent, options.details, options.source});
   std::string history = fmt::format("{} by {}, {} temporary", counted(group.made.blocks, "allocation"), group.function,
@@ -102,7 +109,7 @@ std::string group_line(const AllocationReport& report, const AllocationGroup& gr
                 bytes_in_words(report.view == AllocationView::peak ? group.at_peak.bytes : group.outstanding.bytes),
                 with_thousands(report.view == AllocationView::peak ? group.at_peak.blocks : group.outstanding.blocks));
   const bool tells_verdict = report.view == AllocationView::outstanding;
-  std::string left = "  " + what + "  " + padded(tells_verdict ? name_of(group.verdict) : "", tells_verdict ? 6 : 0);
+  std::string left = "  " + what + "  " + padded(tells_verdict ? name_of(group.verdict) : "", tells_verdict ? 11 : 0);
   const size_t used = display_width(left) + 1;
   return left + " " + place_of(report, group, style.columns > used + 24 ? style.columns - used : 24) + "\n";
 }
@@ -127,12 +134,18 @@ std::string process_line(const ProcessMemoryReport& process, const TextStyle& st
   std::string words =
       fmt::format("{}: {} left, at most {}, {}", process_words(process.name, process.pid), amount(process.outstanding),
                   bytes_in_words(process.most.bytes), counted(process.made.blocks, "allocation"));
+  if (process.unreachable.blocks != 0) words += fmt::format("; {} unreachable at exit", amount(process.unreachable));
   if (process.gone_with_exec.blocks != 0)
     words += fmt::format("; {} gone with the program it was before", amount(process.gone_with_exec));
   if (process.unknown_releases != 0)
     words += fmt::format("; {} {}", counted(process.unknown_releases, "release"),
                          process.forked ? "of what it inherited" : "of memory from before the recording");
   return line_text(style, words, indent);
+}
+
+std::string not_looked_at_line(const ProcessMemoryReport& process, const TextStyle& style) {
+  return line_text(style, fmt::format("what was unreachable as {} ended is not known: {}",
+                                      process_words(process.name, process.pid), printable(process.why_not)));
 }
 
 std::string totals_text(const AllocationReport& report, const AllocationTextOptions& options) {
@@ -152,6 +165,9 @@ std::string totals_text(const AllocationReport& report, const AllocationTextOpti
                       fmt::format("… and {} (--all)",
                                   counted(report.processes.size() - shown_processes, "more process", "more processes")),
                       indent);
+  for (const ProcessMemoryReport& process : report.processes)
+    if (!process.why_not.empty() && report.view == AllocationView::outstanding)
+      text += not_looked_at_line(process, style);
   if (report.suppressed_groups != 0)
     text += line_text(style, fmt::format("suppressed: {} in {}", amount(report.suppressed),
                                          counted(report.suppressed_groups, "group")));

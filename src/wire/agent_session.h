@@ -15,7 +15,7 @@
  *
  * Every process is a victim, possibly hostile or crashing: the collector believes nothing here without a check, copies before it
  * checks, and never waits for the other side. The agent waits for the collector only where it says so below, and never longer than
- * CULPRIT_WAIT_NS (CULPRIT_HELLO_WAIT_NS); when a wait ends in vain it sets `collector_gone` so that nobody waits again until the collector clears it.
+ * CULPRIT_WAIT_NS (CULPRIT_HELLO_WAIT_NS, CULPRIT_EXIT_WAIT_NS); when a wait ends in vain it sets `collector_gone` so that nobody waits again until the collector clears it.
  *
  * C, fixed size, versioned: a change of anything here raises CULPRIT_WIRE_VERSION. All offsets are from the start of the mapping, in bytes.
  * Fields marked A are written by the agent, C by the collector; both use acquire/release where they publish. */
@@ -36,6 +36,7 @@
 #define CULPRIT_SANITIZER_ENTRY "ASAN_OPTIONS=verify_asan_link_order=0"
 #define CULPRIT_WAIT_NS 500000000ull        /* longest handshake */
 #define CULPRIT_HELLO_WAIT_NS 3000000000ull /* but for the first, without which nothing of the process would be seen */
+#define CULPRIT_EXIT_WAIT_NS 10000000000ull /* and for the last, while the collector lives: it looks at the memory before that goes */
 #define CULPRIT_RING_WAIT_NS 1000000000ull   /* longest wait for room in a full ring, */
 #define CULPRIT_RING_SILENCE_NS 200000000ull /* and for a collector whose heartbeat stands still */
 
@@ -150,7 +151,9 @@ enum culprit_request {
   CULPRIT_REQUEST_FORKED = 2,  /* no wait */
   CULPRIT_REQUEST_RANGES = 3,  /* argument: a pc that no range covers. reread the mappings, publish */
   CULPRIT_REQUEST_STACK = 4,   /* argument: a stack pointer. reply: the mapping that holds it */
-  CULPRIT_REQUEST_EXITING = 5, /* drain this process's rings, snapshot the handle table (other threads may still run) */
+  CULPRIT_REQUEST_EXITING = 5, /* drain this process's rings, snapshot the handle table (other threads may still run), look at the
+                                * memory where that was asked for. argument: from where on the stack belongs to the program and not to
+                                * the agent; its registers lie there */
   CULPRIT_REQUEST_UNMAPPING = 6, /* memory [argument, request_end) that holds known code is about to be unmapped or mapped over: drain this process's
                                   * rings (addresses recorded so far mean the old code), then drop the ranges it touches and what is
                                   * known of those mappings; they are reread when asked for by RANGES */

@@ -101,6 +101,49 @@ TEST(AllocationReport, CallsTemporaryWhatIsFreedBeforeItsThreadAllocatesAgain) {
   EXPECT_EQ(group_of(report, "use")->temporary, 1u);
 }
 
+TEST(AllocationReport, PutsFirstWhatNothingPointedToAtExit) {
+  OneProcess one;
+  one.trace.allocate(1, one.process, 0x10, 100, one.leak)
+      .allocate(2, one.process, 0x20, 50, one.leak)
+      .allocate(3, one.process, 0x30, 70, one.leak)
+      .allocate(4, one.process, 0x40, 9000, one.use)
+      .unreachable(8, one.process, {{0x10, false}, {0x20, true}, {0x40, false}, {0x50, false}})
+      .release(9, one.process, 0x40)  // by a thread that still ran
+      .allocate(9.5, one.process, 0x60, 9000, one.use)
+      .exit(10, one.process)
+      .ends(10);
+  AllocationReport report = report_of(one.trace);
+  ASSERT_EQ(report.groups.size(), 2u);
+  EXPECT_EQ(report.groups[0].stack.frames.front().function, "leak");
+  EXPECT_EQ(report.groups[0].verdict, AllocationVerdict::unreachable);
+  EXPECT_THAT(report.groups[0].unreachable, blocks(2, 150));
+  EXPECT_EQ(report.groups[0].indirect, 1u);
+  EXPECT_THAT(report.groups[0].outstanding, blocks(3, 220));
+  EXPECT_THAT(report.groups[1].unreachable, blocks(0, 0));
+  EXPECT_EQ(report.groups[1].verdict, AllocationVerdict::held);
+  EXPECT_THAT(report.unreachable, blocks(2, 150));
+  EXPECT_EQ(report.unreachable_groups, 1u);
+  EXPECT_TRUE(report.looked_at_exit);
+  EXPECT_TRUE(report.processes.at(0).looked_at);
+}
+
+TEST(AllocationReport, SaysWhyNobodyLookedAtAProcessAsItEnded) {
+  OneProcess one;
+  ProcessId other = one.trace.process(11, "other");
+  one.trace.launch(0, other)
+      .allocate(1, one.process, 0x10, 100, one.leak)
+      .allocate(1, other, 0x10, 100, one.leak)
+      .unreachable(2, one.process, {}, "it is being debugged")
+      .exit(3, one.process)
+      .change(4, other, ProcessChange::killed, ProcessId::none, 11)
+      .ends(10);
+  AllocationReport report = report_of(one.trace);
+  EXPECT_FALSE(report.looked_at_exit);
+  ASSERT_EQ(report.processes.size(), 2u);
+  EXPECT_EQ(report.processes[0].why_not, "it is being debugged");
+  EXPECT_EQ(report.processes[1].why_not, "it was killed by SIGSEGV");
+}
+
 TEST(AllocationReport, GroupsBySize) {
   OneProcess one;
   one.trace.allocate(1, one.process, 0x10, 64, one.leak)

@@ -109,6 +109,10 @@ class TraceBuilder final : public Trace {
                                .function = AllocatorFunction::free,
                                .action = AllocationAction::release});
   }
+  TraceBuilder& unreachable(double time, ProcessId process, std::vector<UnreachableBlocks::Block> blocks,
+                            std::string why_not = "") {
+    return add(UnreachableBlocks{ms(time), process, std::move(why_not), std::move(blocks)});
+  }
 
   struct Seen {
     int64_t value;
@@ -144,7 +148,8 @@ class TraceBuilder final : public Trace {
   }
 
  private:
-  using Event = std::variant<HandleEvent, ProcessEvent, HandleSnapshot, ThreadEvent, Mark, Loss, AllocationEvent>;
+  using Event = std::variant<HandleEvent, ProcessEvent, HandleSnapshot, ThreadEvent, Mark, Loss, AllocationEvent,
+                             UnreachableBlocks>;
   struct Sender {
     EventSink& sink;
     void operator()(const HandleEvent& event) const { sink.on_handle(event); }
@@ -153,6 +158,7 @@ class TraceBuilder final : public Trace {
     void operator()(const ThreadEvent& event) const { sink.on_thread(event); }
     void operator()(const Mark& event) const { sink.on_mark(event); }
     void operator()(const AllocationEvent& event) const { sink.on_allocation(event); }
+    void operator()(const UnreachableBlocks& event) const { sink.on_unreachable(event); }
     void operator()(const Loss& event) const { sink.on_loss(event); }
   };
 

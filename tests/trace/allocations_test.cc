@@ -25,7 +25,9 @@ class Collected final : public EventSink {
     order.push_back(event.time);
     events.push_back(event);
   }
+  void on_unreachable(const UnreachableBlocks& blocks) override { unreachable.push_back(blocks); }
   std::vector<AllocationEvent> events;
+  std::vector<UnreachableBlocks> unreachable;
   std::vector<Time> order;
   std::vector<Loss> losses;
 };
@@ -180,6 +182,21 @@ TEST(AllocationsInATrace, AreSaidToBeThere) {
   EXPECT_EQ(writer->reopen().value()->info().allocations, 1u);
   ASSERT_TRUE(writer->finish(info));
   EXPECT_EQ(writer->reopen().value()->info().allocations, 1u);
+}
+
+TEST(AllocationsInATrace, KeepWhatWasUnreachableInOrder) {
+  SampleProgram program;
+  Written written(program);
+  written.writer->on_unreachable({1000, program.server, "", {{UINT64_MAX - 7, true}, {16, false}, {4096, true}}});
+  written.writer->on_unreachable({1001, program.shell, "it was gone", {}});
+  Collected collected = written.read();
+  ASSERT_EQ(collected.unreachable.size(), 2u);
+  EXPECT_EQ(collected.unreachable[0].time, 1000);
+  EXPECT_EQ(collected.unreachable[0].why_not, "");
+  EXPECT_EQ(collected.unreachable[0].blocks,
+            (std::vector<UnreachableBlocks::Block>{{16, false}, {4096, true}, {UINT64_MAX - 7, true}}));
+  EXPECT_EQ(collected.unreachable[1].why_not, "it was gone");
+  EXPECT_TRUE(collected.losses.empty());
 }
 
 }  // namespace

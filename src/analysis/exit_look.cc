@@ -1,0 +1,87 @@
+#include "analysis/exit_look.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <optional>
+
+#include "analysis/block_table.h"
+#include "analysis/heap_allocator.h"
+#include "analysis/heap_roots.h"
+#include "analysis/heap_walk.h"
+#include "analysis/memory_snapshot.h"
+#include "analysis/reachability.h"
+
+namespace culprit {
+
+namespace {
+
+// What must be known before the process goes.
+struct Scene {
+  Result<MemorySnapshot> copy = fail(ErrorKind::limit, "");
+  std::string why_not;
+  BlockTable blocks;
+  HeapRoots roots;
+};
+
+// The thread waits in the agent: what registers it has are the agent's, and the program's lie on the stack.
+std::vector<TargetThread> without_agent(std::span<const TargetThread> threads, const ExitingThread& exiting) {
+  std::vector<TargetThread> all(threads.begin(), threads.end());
+  for (TargetThread& thread : all) {
+    if (thread.tid != exiting.tid || exiting.stack_from < thread.registers.rsp) continue;
+    thread.registers = {.rsp = exiting.stack_from, .fs_base = thread.registers.fs_base};
+  }
+  return all;
+}
+
+// Empty: it can be walked.
+std::string why_no_walk(Target& target, const Result<HeapLayout>& layout) {
+  const HeapAllocator allocator = allocator_of(target, layout.has_value());
+  if (allocator.is_foreign())
+    return fmt::format("malloc is served by {}, and only the blocks of glibc's malloc can be told apart",
+                       allocator.name);
+  return layout ? "" : layout.error().what;
+}
+
+void look(Target& target, std::span<const TargetThread> threads, Scene& scene) {
+  scene.copy->copy(target);
+  auto layout = find_heap(target, *scene.copy, threads);
+  scene.why_not = why_no_walk(target, layout);
+  if (!scene.why_not.empty()) return;
+  const HeapWalkResult walked = walk_heap(*layout, *scene.copy, [&](const HeapBlock& block, Bytes) {
+    if (block.is_in_use()) scene.blocks.add(block.address, block.size);
+    return true;
+  });
+  if (!walked.breaks.empty()) scene.why_not = "the heap is damaged: " + walked.breaks.front().what;
+  scene.roots = find_heap_roots(target, *scene.copy, *layout, threads);
+}
+
+Result<Scene> take_scene(const ExitingThread& exiting) {
+  auto target = open_live_process(exiting.pid);
+  if (!target) return tl::unexpected<Error>(std::move(target).error());
+  Scene scene{.copy = MemorySnapshot::make_room(**target)};
+  if (!scene.copy) return tl::unexpected<Error>(std::move(scene.copy).error());
+  CULPRIT_TRY((*target)->hold_still(
+      [&](std::span<const TargetThread> threads) { look(**target, without_agent(threads, exiting), scene); }));
+  if (scene.why_not.empty() && scene.copy->bytes_left_out() != 0)
+    scene.why_not = fmt::format("{} bytes of its memory could not be copied", scene.copy->bytes_left_out());
+  return scene;
+}
+
+}  // namespace
+
+UnreachableBlocks look_at_exit(const ExitingThread& exiting, const std::function<void()>& let_go) {
+  UnreachableBlocks unreachable;
+  auto scene = take_scene(exiting);
+  let_go();
+  unreachable.why_not = scene ? scene->why_not : scene.error().what;
+  if (!unreachable.why_not.empty()) return unreachable;
+  scene->blocks.finish();
+  const Reachability found = find_unreachable(*scene->copy, scene->blocks, scene->roots);
+  for (uint32_t i = 0; i < scene->blocks.size(); ++i)
+    if (found.reach[i] != Reach::reachable)
+      unreachable.blocks.push_back({scene->blocks[i].address, found.reach[i] == Reach::indirect});
+  return unreachable;
+}
+
+}  // namespace culprit

@@ -1,0 +1,20 @@
+// Looks at a process that is about to end, from outside, for blocks to which nothing points any more.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+
+#include "model/unreachable_blocks.h"
+
+namespace culprit {
+
+struct ExitingThread {
+  uint32_t pid = 0, tid = 0;
+  uint64_t stack_from = 0;  // what lies below on its stack is no more the program's
+};
+
+// The process stands still while its memory is copied and its heap is walked; `let_go` is called as soon as it may end.
+// The answer has no time and no process.
+UnreachableBlocks look_at_exit(const ExitingThread& exiting, const std::function<void()>& let_go);
+
+}  // namespace culprit

@@ -1,0 +1,126 @@
+// What nothing pointed to any more as a program ended: `culprit run --heap --fail-on-leak`, beside LeakSanitizer.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <csignal>
+#include <regex>
+
+#include "support/run_culprit.h"
+
+namespace culprit::test {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+struct Leaked {
+  uint64_t count = 0, bytes = 0;
+  bool operator==(const Leaked&) const = default;
+};
+void PrintTo(const Leaked& leaked, std::ostream* out) { *out << leaked.bytes << " bytes in " << leaked.count; }
+
+Words under_heap(const Words& options, const Words& ways) {
+  Words words = {culprit_path(), "run", "--heap"};
+  words.insert(words.end(), options.begin(), options.end());
+  words.insert(words.end(), {"--", program("leaks_at_exit")});
+  words.insert(words.end(), ways.begin(), ways.end());
+  return words;
+}
+
+struct Looked {
+  Ran ran;
+  Json report;
+
+  Leaked leaked() const {
+    const Json& found = report.at("totals").at("unreachable");
+    return {found.at("count"), found.at("bytes")};
+  }
+  Leaked under(std::string_view function) const {
+    Leaked sum;
+    for (const Json& group : report.at("groups")) {
+      if (!on_stack(group.at("stack"), "(anonymous namespace)::" + std::string(function))) continue;
+      sum.count += group.at("unreachable").at("count").get<uint64_t>();
+      sum.bytes += group.at("unreachable").at("bytes").get<uint64_t>();
+    }
+    return sum;
+  }
+};
+
+Looked look(const Words& ways, const Words& options = {"--fail-on-leak"}) {
+  TemporaryFolder folder;
+  Words all = {"--json", "--report", folder / "report"};
+  all.insert(all.end(), options.begin(), options.end());
+  Looked looked;
+  looked.ran = run(under_heap(all, ways));
+  looked.report = Json::parse(contents(folder / "report"), nullptr, false);
+  return looked;
+}
+
+TEST(LeaksAtExit, FindsEveryKindOfLeakAndNamesItsStack) {
+  Looked looked = look({"direct", "list", "ring", "overwritten", "container", "thread"});
+  ASSERT_EQ(looked.ran.ending(), "exit 1") << looked.ran.err;
+  EXPECT_EQ(looked.under("lose_direct"), (Leaked{10, 1000}));
+  EXPECT_EQ(looked.under("lose_list"), (Leaked{20, 20 * 64}));
+  EXPECT_EQ(looked.under("lose_ring"), (Leaked{5, 5 * 64}));
+  EXPECT_EQ(looked.under("lose_overwritten"), (Leaked{5, 1500}));
+  EXPECT_EQ(looked.under("lose_container"), (Leaked{15, 24 + 7 * 48 + 7 * 201}));
+  EXPECT_EQ(looked.under("thread_body"), (Leaked{1, 700}));
+  EXPECT_EQ(looked.leaked().count, 56u);
+  uint64_t indirect = 0;
+  for (const Json& group : looked.report.at("groups")) indirect += group.at("indirect").get<uint64_t>();
+  EXPECT_EQ(indirect, 19u + 4 + 14);
+  EXPECT_EQ(looked.report.at("groups").at(0).at("verdict"), "unreachable");
+}
+
+TEST(LeaksAtExit, FindsNothingInWhatIsStillPointedTo) {
+  for (const char* way : {"kept", "static_kept", "tls", "interior", "deep_exit", "other_thread"}) {
+    Looked looked = look({way});
+    EXPECT_EQ(looked.ran.ending(), "exit 0") << way << ": " << looked.ran.err;
+    EXPECT_EQ(looked.leaked(), (Leaked{0, 0})) << way;
+    const bool is_released = std::string_view(way) == "static_kept";
+    EXPECT_GE(looked.report.at("totals").at("outstanding").at("count"), is_released ? 0 : 1) << way;
+  }
+}
+
+TEST(LeaksAtExit, SaysWhatLeakSanitizerSays) {
+  for (const char* way : {"direct", "list", "ring", "overwritten", "container", "thread", "kept", "static_kept", "tls",
+                          "interior", "deep_exit", "other_thread"}) {
+    Ran other = run({program("leaks_at_exit_sanitized"), way}, {.environment = {"LSAN_OPTIONS=exitcode=23"}});
+    std::smatch match;
+    static const std::regex summary("SUMMARY: LeakSanitizer: (\\d+) byte\\(s\\) leaked in (\\d+) allocation");
+    const bool found = std::regex_search(other.err, match, summary);
+    if (other.exit_code() != (found ? 23 : 0)) GTEST_SKIP() << "LeakSanitizer does not work here: " << other.err;
+    const Leaked theirs = found ? Leaked{std::stoull(match[2]), std::stoull(match[1])} : Leaked{};
+    EXPECT_EQ(look({way}).leaked(), theirs) << way;
+  }
+}
+
+TEST(LeaksAtExit, AreKeptInTheRecording) {
+  TemporaryFolder folder;
+  const std::string recording = folder / "x.culprit";
+  Ran told = run(under_heap({"-o", recording}, {"direct", "kept"}));
+  EXPECT_EQ(told.ending(), "exit 0");
+  EXPECT_THAT(told.err, HasSubstr("culprit: 1.0 kB in 10 blocks unreachable at exit"));
+  EXPECT_THAT(told.err, HasSubstr("lose_direct"));
+  Ran asked = run({culprit_path(), "heap", recording, "--fail-on-leak", "--json"});
+  EXPECT_EQ(asked.ending(), "exit 1") << asked.err;
+  EXPECT_EQ(Json::parse(asked.out).at("totals").at("unreachable").at("count"), 10);
+}
+
+TEST(LeaksAtExit, AreNotKnownOfAProgramThatDiedOfASignal) {
+  Looked looked = look({"direct", "abort"});
+  EXPECT_EQ(looked.ran.signal(), SIGABRT);
+  EXPECT_EQ(looked.report.at("totals").at("unreachable"), nullptr);
+  EXPECT_EQ(looked.report.at("processes").at(0).at("not_looked_at"), "it was killed by SIGABRT");
+  EXPECT_THAT(run(under_heap({}, {"direct", "abort"})).err, HasSubstr("ended is not known: it was"));
+}
+
+TEST(LeaksAtExit, AreNoSuccessWhereTheyCannotBeKnown) {
+  Looked looked = look({"direct", "raw"});  // ends by a system call that nobody sees
+  EXPECT_EQ(looked.ran.ending(), "exit 2");
+  EXPECT_THAT(looked.ran.err, HasSubstr("--outstanding"));
+  EXPECT_EQ(look({"kept", "raw"}, {"--fail-on-leak", "--outstanding"}).ran.ending(), "exit 1");
+}
+
+}  // namespace
+}  // namespace culprit::test
