@@ -12,10 +12,13 @@ void read_parts(Bytes bytes) {
   for (const MallocState& state : find_malloc_states(bytes, 0x7f0000001008))
     if (state.next % chunk_alignment != 0 || state.system_bytes > state.most_system_bytes) __builtin_trap();
   read_heap_info(bytes);
-  for (uint64_t size : {thread_cache_chunk, thread_cache_chunk_until_2_29})
-    if (auto cache = read_thread_cache(size, bytes))
+  for (uint64_t size : thread_cache_chunks)
+    if (auto cache = read_thread_cache(size, bytes)) {
+      size_t disagreeing = 0;
       for (size_t i = 0; i < cache->counts.size(); ++i)
-        if ((cache->counts[i] == 0) != (cache->entries[i] == 0)) __builtin_trap();
+        disagreeing += (cache->counts[i] == 0) != (cache->entries[i] == 0);
+      if (disagreeing != (cache->is_changing ? 1 : 0)) __builtin_trap();
+    }
   for (uint64_t start : {uint64_t{0}, uint64_t{0x555500000000}})
     if (auto parameters = find_malloc_parameters(bytes, start))
       if (parameters->mmapped_bytes < 4096 * parameters->mmapped_blocks) __builtin_trap();

@@ -29,7 +29,7 @@ std::vector<const TargetModule*> modules_in_order(Target& target) {
 }
 
 std::optional<MallocState> state_at(MemoryReader& memory, uint64_t address) {
-  std::array<std::byte, MallocState::byte_size> bytes;
+  std::array<std::byte, MallocState::most_bytes> bytes{};
   if (!memory.read(address, bytes)) return {};
   return read_malloc_state(bytes, address);
 }
@@ -57,26 +57,25 @@ std::optional<MallocState> main_arena_in(HeapSearch& search, const TargetModule&
   return {};
 }
 
-// Somebody who stands in libc with the arena's address in a register is probably at work in it: a process of one
-// thread takes no lock.
-bool is_in_hand(const HeapSearch& search, const MallocState& state) {
-  return std::ranges::any_of(search.threads, [&](const TargetThread& thread) {
-    if (thread.known != RegistersKnown::all) return false;
-    const Registers& r = thread.registers;
-    if (r.rip < search.libc->start || r.rip >= search.libc->end) return false;
-    const uint64_t held[] = {r.rax, r.rbx, r.rcx, r.rdx, r.rsi, r.rdi, r.rbp, r.r8,
-                             r.r9,  r.r10, r.r11, r.r12, r.r13, r.r14, r.r15};
-    return std::ranges::find(held, state.address) != std::end(held);
-  });
-}
-
 void add_arena(HeapSearch& search, const MallocState& state) {
-  // Who died in malloc, died of damage; there it is not excused.
-  const bool has_died = search.target.info().signal != 0;
-  search.layout.arenas.push_back({state, !has_died && (state.is_locked || is_in_hand(search, state))});
+  const bool is_in_hand =
+      std::ranges::any_of(search.threads, [&](const TargetThread& each) { return search.is_at(each, state.address); });
+  search.layout.arenas.push_back({state, (state.is_locked && !search.has_died()) || is_in_hand});
 }
 
 }  // namespace
+
+// Who died in malloc, died of damage; there it is not excused.
+bool HeapSearch::has_died() const { return target.info().signal != 0; }
+
+bool HeapSearch::is_at(const TargetThread& thread, uint64_t address) const {
+  if (thread.known != RegistersKnown::all || has_died()) return false;
+  const Registers& r = thread.registers;
+  if (r.rip < libc->start || r.rip >= libc->end) return false;
+  const uint64_t held[] = {r.rax, r.rbx, r.rcx, r.rdx, r.rsi, r.rdi, r.rbp, r.r8,
+                           r.r9,  r.r10, r.r11, r.r12, r.r13, r.r14, r.r15};
+  return std::ranges::find(held, address) != std::end(held);
+}
 
 bool find_arenas(HeapSearch& search) {
   std::optional<MallocState> main;

@@ -61,9 +61,8 @@ HeapCollector::HeapCollector(const HeapLayout& layout, const HeapQuestion& quest
 bool HeapCollector::is_wanted(const HeapBlock& block) const {
   if (arena_ && (block.is_mmapped || block.arena != *arena_)) return false;
   if (!question_.size) return block.size >= question_.least && block.size <= question_.most;
-  const uint64_t wanted = block.is_mmapped ? (*question_.size + chunk_header + 4095) / 4096 * 4096 - chunk_header
-                                           : usable_size_for(*question_.size);
-  return block.size == wanted;
+  if (!block.is_mmapped) return block.size == usable_size_for(*question_.size);
+  return block.size >= *question_.size && block.size - *question_.size < 4096;
 }
 
 void HeapCollector::count(const HeapBlock& block) {

@@ -30,7 +30,7 @@ class ListReader {
     find_caches();
     decide_protection();
     for (const auto& [cache, owner] : caches_)
-      for (size_t list = 0; list < ThreadCache::list_count; ++list) follow_cache(cache, owner, list);
+      for (size_t list = 0; list < cache.lists; ++list) follow_cache(cache, owner, list);
     for (uint32_t arena = 0; arena < search_.layout.arenas.size(); ++arena) {
       for (size_t list = 0; list < MallocState::fast_count; ++list) follow_fast_bin(arena, list);
       check_bins(arena);
@@ -47,16 +47,16 @@ class ListReader {
   void follow_cache(const ThreadCache& cache, const HeapThreadCache& owner, size_t list);
   void follow_fast_bin(uint32_t arena, size_t list);
   void check_bins(uint32_t arena);
-  bool has_size(uint64_t chunk, uint64_t size) {
+  bool has_size(uint64_t chunk, ThreadCache::Sizes sizes) {
     auto word = search_.memory.word(chunk + size_field);
-    return word && read_chunk_head(*word).size == size;
+    return word && sizes.hold(read_chunk_head(*word).size);
   }
   uint32_t arena_of(uint64_t address) const {
     const HeapRegion* region = search_.layout.region_at(address);
     return region == nullptr ? 0 : region->arena;
   }
   // False, and told: it is in a list already.
-  bool add(uint64_t chunk, FreeListKind kind, uint32_t arena, const std::string& list);
+  bool add(uint64_t chunk, FreeListKind kind, uint32_t arena, const std::string& list, bool is_busy = false);
 
   HeapSearch& search_;
   std::vector<std::pair<ThreadCache, HeapThreadCache>> caches_;
@@ -70,13 +70,13 @@ std::optional<ThreadCache> ListReader::cache_at(uint64_t block) {
   auto word = search_.memory.word(block - size_field);
   if (!word) return {};
   const uint64_t size = read_chunk_head(*word).size;
-  if (size != thread_cache_chunk && size != thread_cache_chunk_until_2_29) return {};
-  std::vector<std::byte> bytes(size - chunk_header);
+  if (std::ranges::find(thread_cache_chunks, size) == thread_cache_chunks.end()) return {};
+  std::vector<std::byte> bytes(size - size_field);
   if (!search_.memory.read(block, bytes)) return {};
   auto cache = read_thread_cache(size, bytes);
   if (!cache || cache->is_empty()) return cache;
-  for (size_t list = 0; list < ThreadCache::list_count; ++list)
-    if (cache->counts[list] != 0 && has_size(cache->entries[list] - chunk_header, ThreadCache::chunk_size_of(list)))
+  for (size_t list = 0; list < cache->lists; ++list)
+    if (cache->entries[list] != 0 && has_size(cache->entries[list] - chunk_header, ThreadCache::sizes_of(list)))
       return cache;
   return {};
 }
@@ -88,7 +88,7 @@ std::optional<HeapThreadCache> ListReader::cache_of(const TargetThread& thread, 
     auto block = search_.memory.word(control - offset);
     auto cache = block ? cache_at(*block) : std::nullopt;
     if (!cache) return {};
-    const HeapThreadCache found{*block, thread.tid};
+    const HeapThreadCache found{*block, thread.tid, cache->is_changing || search_.is_at(thread, *block)};
     caches_.emplace_back(*cache, found);
     return found;
   };
@@ -117,12 +117,17 @@ void ListReader::find_caches() {
     search_.layout.notes.push_back(fmt::format(
         "of {} threads the registers are not known: free blocks that they keep for themselves count as in use",
         without_registers));
+  // Who has none in glibc 2.43, which has no fast bins either, has not freed anything yet.
+  const bool has_one = search_.layout.arenas.front().state.size == MallocState::most_bytes;
+  if (has_one && caches_.empty() && without_registers == 0 && !search_.layout.regions.empty())
+    search_.layout.notes.emplace_back(
+        "the lists of free blocks that threads keep for themselves were not found: such blocks count as in use");
 }
 
 bool ListReader::is_consistent(const ThreadCache& cache, size_t list, bool is_protected) {
   uint64_t block = cache.entries[list];
   for (uint16_t i = 0; i < cache.counts[list]; ++i) {
-    if (block == 0 || !has_size(block - chunk_header, ThreadCache::chunk_size_of(list))) return false;
+    if (block == 0 || !has_size(block - chunk_header, ThreadCache::sizes_of(list))) return false;
     auto link = search_.memory.word(block);
     if (!link) return false;
     block = reveal_link(block, *link, is_protected);
@@ -134,7 +139,7 @@ bool ListReader::is_consistent(const ThreadCache& cache, size_t list, bool is_pr
 void ListReader::decide_protection() {
   size_t with = 0, without = 0;
   for (const auto& [cache, owner] : caches_) {
-    for (size_t list = 0; list < ThreadCache::list_count && with + without < 64; ++list) {
+    for (size_t list = 0; list < cache.lists && with + without < 64; ++list) {
       if (cache.counts[list] == 0) continue;
       with += is_consistent(cache, list, true) ? 1 : 0;
       without += is_consistent(cache, list, false) ? 1 : 0;
@@ -143,7 +148,7 @@ void ListReader::decide_protection() {
   is_protected_ = with >= without;
 }
 
-bool ListReader::add(uint64_t chunk, FreeListKind kind, uint32_t arena, const std::string& list) {
+bool ListReader::add(uint64_t chunk, FreeListKind kind, uint32_t arena, const std::string& list, bool is_busy) {
   if (seen_.insert(chunk).second) {
     search_.layout.listed.push_back({chunk, kind});
     return true;
@@ -151,24 +156,28 @@ bool ListReader::add(uint64_t chunk, FreeListKind kind, uint32_t arena, const st
   search_.add_break(chunk, arena,
                     fmt::format("the free block at {:#x} is twice in the lists of free blocks, the second time in {}: "
                                 "it was freed twice, or written to after it was freed",
-                                chunk + chunk_header, list));
+                                chunk + chunk_header, list),
+                    is_busy);
   return false;
 }
 
 void ListReader::follow_cache(const ThreadCache& cache, const HeapThreadCache& owner, size_t list) {
-  const uint64_t size = ThreadCache::chunk_size_of(list);
+  const ThreadCache::Sizes sizes = ThreadCache::sizes_of(list);
   uint64_t block = cache.entries[list];
   for (uint16_t i = 0; i < cache.counts[list]; ++i) {
     const uint64_t chunk = block - chunk_header;
-    const auto name = [&] { return fmt::format("the cache of thread {} for {} bytes", owner.tid, size - size_field); };
-    if (block % chunk_alignment != 0 || search_.layout.region_at(chunk) == nullptr || !has_size(chunk, size)) {
+    const auto name = [&] {
+      return fmt::format("the cache of thread {} for {} bytes", owner.tid, sizes.least - size_field);
+    };
+    if (block % chunk_alignment != 0 || search_.layout.region_at(chunk) == nullptr || !has_size(chunk, sizes)) {
       search_.add_break(
           chunk, arena_of(owner.block),
           fmt::format("{} leads to {:#x}, which is no such block: a block was written to after it was freed", name(),
-                      block));
+                      block),
+          owner.is_busy);
       return;
     }
-    if (!add(chunk, FreeListKind::thread_cache, arena_of(chunk), name())) return;
+    if (!add(chunk, FreeListKind::thread_cache, arena_of(chunk), name(), owner.is_busy)) return;
     auto link = search_.memory.word(block);
     if (!link) return;
     block = reveal_link(block, *link, is_protected_);
@@ -180,7 +189,7 @@ void ListReader::follow_fast_bin(uint32_t arena, size_t list) {
   uint64_t chunk = search_.layout.arenas[arena].state.fast[list];
   while (chunk != 0) {
     const auto name = [&] { return fmt::format("the fast bin for {} bytes", size - size_field); };
-    if (chunk % chunk_alignment != 0 || search_.layout.region_at(chunk) == nullptr || !has_size(chunk, size)) {
+    if (chunk % chunk_alignment != 0 || search_.layout.region_at(chunk) == nullptr || !has_size(chunk, {size, size})) {
       search_.add_break(
           chunk, arena,
           fmt::format("{} leads to {:#x}, which is no such block: a block was written to after it was freed", name(),

@@ -32,8 +32,10 @@ struct HeapArena {
 };
 
 struct MmappedChunk {
-  uint64_t chunk = 0, size = 0;  // from `chunk` on; the mapping may begin before
+  uint64_t chunk = 0, size = 0;  // from `chunk` to the end of the mapping, which may begin before
   uint64_t mapping_start = 0;
+  uint64_t usable = 0;  // what its block can hold
+
   uint64_t mapped_bytes() const { return chunk - mapping_start + size; }
 };
 
@@ -45,8 +47,9 @@ struct ListedChunk {
 };
 
 struct HeapThreadCache {
-  uint64_t block = 0;  // where it lies
-  uint32_t tid = 0;    // whose it is; 0: not known
+  uint64_t block = 0;    // where it lies
+  uint32_t tid = 0;      // whose it is; 0: not known
+  bool is_busy = false;  // its thread was at work in it
 };
 
 struct HeapLayout {

@@ -16,9 +16,15 @@ struct HeapSearch {
   std::vector<std::byte> libc_data;    // of the mapping that has it
   uint64_t other_arenas_header = 0;    // of the pieces of memory of arenas that are not the main one; 0: there are none
 
-  void add_break(uint64_t chunk, uint32_t arena, std::string what) {
-    layout.breaks.push_back(
-        {.chunk = chunk, .arena = arena, .is_under_change = layout.arenas[arena].is_busy, .what = std::move(what)});
+  bool has_died() const;
+  // Somebody who stands in libc with the address of an arena or a cache in a register is probably at work in it: a
+  // process of one thread takes no lock, and a cache has none.
+  bool is_at(const TargetThread& thread, uint64_t address) const;
+  void add_break(uint64_t chunk, uint32_t arena, std::string what, bool is_busy = false) {
+    layout.breaks.push_back({.chunk = chunk,
+                             .arena = arena,
+                             .is_under_change = is_busy || layout.arenas[arena].is_busy,
+                             .what = std::move(what)});
   }
 };
 

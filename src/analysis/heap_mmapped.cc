@@ -10,6 +10,19 @@ namespace {
 constexpr uint64_t page = 4096;
 constexpr uint64_t most_pages = 1 << 20;  // looked at one by one
 
+// What follows the size that is said, up to the end of the mapping: since glibc 2.43 the size leaves out the header, as
+// that of other blocks does where the header of the next one begins.
+std::optional<uint64_t> rest_behind(uint64_t said, uint64_t lead) {
+  for (uint64_t rest : {uint64_t{0}, chunk_header})
+    if ((lead + said + rest) % page == 0) return rest;
+  return {};
+}
+
+MmappedChunk chunk_of(uint64_t mapping_start, uint64_t lead, uint64_t said, uint64_t rest) {
+  const uint64_t overhead = rest == 0 ? chunk_header : size_field;
+  return {mapping_start + lead, said + rest, mapping_start, said > overhead ? said - overhead : 0};
+}
+
 // A block whose alignment was asked for begins later in its mapping; its header tells how far.
 MmappedChunk moved_by_alignment(MemoryReader& memory, MmappedChunk whole) {
   for (uint64_t alignment = 2 * chunk_alignment; alignment < whole.size; alignment *= 2) {
@@ -19,8 +32,9 @@ MmappedChunk moved_by_alignment(MemoryReader& memory, MmappedChunk whole) {
     auto gap = memory.word(whole.mapping_start + lead), word = memory.word(whole.mapping_start + lead + size_field);
     if (!gap || !word || *gap != lead) continue;
     const ChunkHead head = read_chunk_head(*word);
-    const bool fits = head.is_mmapped && !head.is_previous_in_use && head.size == whole.size - lead;
-    if (fits) return {whole.mapping_start + lead, head.size, whole.mapping_start};
+    auto rest = rest_behind(head.size, lead);
+    const bool fits = head.is_mmapped && !head.is_previous_in_use && rest && lead + head.size + *rest == whole.size;
+    if (fits) return chunk_of(whole.mapping_start, lead, head.size, *rest);
   }
   return whole;
 }
@@ -29,10 +43,11 @@ std::optional<MmappedChunk> chunk_at(MemoryReader& memory, uint64_t start, uint6
   uint64_t words[2];
   if (end - start < page || !memory.read(start, std::as_writable_bytes(std::span(words)))) return {};
   const ChunkHead head = read_chunk_head(words[1]);
+  auto rest = rest_behind(head.size, 0);
   const bool fits = words[0] == 0 && head.is_mmapped && !head.is_previous_in_use && !head.is_of_other_arena &&
-                    head.size != 0 && head.size % page == 0 && head.size <= end - start;
+                    head.size >= least_chunk && rest && head.size <= end - start - *rest;
   if (!fits) return {};
-  return moved_by_alignment(memory, {start, head.size, start});
+  return moved_by_alignment(memory, chunk_of(start, 0, head.size, *rest));
 }
 
 // From an address on, as many as follow each other.

@@ -23,8 +23,7 @@ void take_nearest_break(HeapPlace& place, const std::vector<HeapBreak>& breaks, 
 std::optional<HeapPlace> place_in_heap(const HeapLayout& layout, MemoryReader& memory, uint64_t address) {
   HeapPlace place;
   if (const MmappedChunk* chunk = layout.mmapped_at(address)) {
-    const ChunkHead head{.size = chunk->size, .is_mmapped = true};
-    place.block = HeapBlock{chunk->chunk + chunk_header, usable_size(head), chunk->size, {}, true, 0};
+    place.block = block_of(*chunk);
     place.offset = static_cast<int64_t>(address - place.block->address);
     return place;
   }

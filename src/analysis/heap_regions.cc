@@ -124,7 +124,7 @@ void add_other_regions(HeapSearch& search) {
       auto arena = info ? arenas.find(info->arena) : arenas.end();
       if (arena == arenas.end() || info->size > shape->most_size) continue;
       const bool is_first = info->arena - base == shape->header;
-      const uint64_t start = base + shape->header + (is_first ? MallocState::byte_size : 0);
+      const uint64_t start = base + shape->header + (is_first ? search.layout.arenas[arena->second].state.size : 0);
       search.layout.regions.push_back(
           {aligned_up(start, chunk_alignment), base + info->size, base + shape->most_size, base, arena->second});
     }

@@ -16,8 +16,8 @@ constexpr uint64_t control_block_alignment = 64;
 // blocks before them. Ascending, apart from each other.
 std::vector<AddressRange> heap_ranges(const HeapLayout& layout) {
   std::vector<AddressRange> ranges;
-  const uint64_t main = layout.arenas.front().state.address;
-  ranges.push_back({main, main + MallocState::byte_size});  // the others lie in their regions
+  const MallocState& main = layout.arenas.front().state;
+  ranges.push_back({main.address, main.address + main.size});  // the others lie in their regions
   for (const HeapRegion& region : layout.regions) ranges.push_back({region.base, region.end});
   for (const MmappedChunk& chunk : layout.mmapped)
     ranges.push_back({chunk.mapping_start, chunk.mapping_start + chunk.mapped_bytes()});

@@ -254,6 +254,13 @@ bool RegionWalk::run() {
 
 }  // namespace
 
+HeapBlock block_of(const MmappedChunk& chunk) {
+  return {.address = chunk.chunk + chunk_header,
+          .size = chunk.usable,
+          .chunk_size = chunk.mapped_bytes(),
+          .is_mmapped = true};
+}
+
 HeapWalkResult walk_region(const HeapLayout& layout, const HeapRegion& region, MemoryReader& memory,
                            const HeapVisitor& visit) {
   HeapWalkResult result;
@@ -268,9 +275,7 @@ HeapWalkResult walk_heap(const HeapLayout& layout, MemoryReader& memory, const H
   for (const HeapRegion& region : layout.regions)
     if (!RegionWalk(layout, region, window, visit, result).run()) return result;
   for (const MmappedChunk& chunk : layout.mmapped) {
-    const ChunkHead head{.size = chunk.size, .is_mmapped = true};
-    const HeapBlock block{
-        .address = chunk.chunk + chunk_header, .size = usable_size(head), .chunk_size = chunk.mapped_bytes(), .is_mmapped = true};
+    const HeapBlock block = block_of(chunk);
     const std::byte* first = window.at(block.address, chunk_header, chunk.chunk + chunk.size);
     if (!visit(block, first == nullptr ? Bytes{} : Bytes(first, chunk_header))) break;
   }

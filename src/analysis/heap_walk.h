@@ -24,6 +24,7 @@ struct HeapWalkResult {
 
 // `memory`: of the target from which `layout` was made, at the same moment.
 HeapWalkResult walk_heap(const HeapLayout& layout, MemoryReader& memory, const HeapVisitor& visit);
+HeapBlock block_of(const MmappedChunk& chunk);
 // One region only: without the blocks that have mappings of their own.
 HeapWalkResult walk_region(const HeapLayout& layout, const HeapRegion& region, MemoryReader& memory,
                            const HeapVisitor& visit);

@@ -1,8 +1,10 @@
 // glibc's malloc as it lies in the memory of an x86-64 process. Bytes in, values out: what they are if they are what
 // they look like. No version is asked for; each layout is known by its consistency with itself.
 //
-// Source: malloc/malloc.c and malloc/arena.c of glibc 2.26 to 2.41. In these versions malloc_state is the same;
-// heap_info grew in 2.35, the counts of the thread caches became wider in 2.30, links are protected since 2.32.
+// Source: malloc/malloc.c and malloc/arena.c of glibc 2.26 to 2.43. heap_info grew in 2.35; the counts of the thread
+// caches became wider in 2.30, and in 2.42 they became counts of what still has room, with lists of larger blocks
+// behind the others; links are protected since 2.32; fast bins, and with them 88 bytes of malloc_state, ended
+// with 2.43.
 #pragma once
 
 #include <array>
@@ -41,7 +43,7 @@ constexpr uint64_t usable_size_for(uint64_t requested) {
 
 // An arena. All addresses are claims.
 struct MallocState {
-  static constexpr size_t byte_size = 2200, fast_count = 10, bin_count = 127;
+  static constexpr size_t most_bytes = 2200, fast_count = 10, bin_count = 127;
 
   struct Bin {
     uint64_t head = 0;  // its own address, seen as a chunk: an empty bin points there
@@ -49,10 +51,10 @@ struct MallocState {
     bool is_empty() const { return first == head && last == head; }
   };
 
-  uint64_t address = 0;
+  uint64_t address = 0, size = 0;           // size: bytes that it takes
   bool is_locked = false;                   // somebody is at work in it (a process with one thread does not lock)
   bool is_contiguous = false;               // of the main arena: all its memory is one piece
-  std::array<uint64_t, fast_count> fast{};  // chunks; the links between them are protected
+  std::array<uint64_t, fast_count> fast{};  // chunks; the links between them are protected; since 2.43 none
   uint64_t top = 0;                         // chunk; not a real one while initial_top()
   std::array<Bin, bin_count> bins{};
   uint64_t next = 0;  // arena: a ring
@@ -77,16 +79,28 @@ std::optional<HeapInfo> read_heap_info(Bytes bytes);
 
 // Freed blocks that a thread keeps for itself: lists by size.
 struct ThreadCache {
-  static constexpr size_t list_count = 64;
+  static constexpr size_t small_lists = 64, most_lists = 76;
 
-  std::array<uint16_t, list_count> counts{};
-  std::array<uint64_t, list_count> entries{};  // blocks, not chunks
+  size_t lists = 0;  // small_lists, since 2.42 most_lists
+  std::array<uint16_t, most_lists> counts{};
+  std::array<uint64_t, most_lists> entries{};  // blocks, not chunks
+  bool is_changing = false;  // one list has blocks where its count says none, or none where it says some
 
-  static constexpr uint64_t chunk_size_of(size_t list) { return least_chunk + list * chunk_alignment; }
+  // Of the chunks in a list: the first lists are for one size each.
+  struct Sizes {
+    uint64_t least = 0, most = 0;
+    constexpr bool hold(uint64_t size) const { return size >= least && size <= most && size % chunk_alignment == 0; }
+  };
+  static constexpr Sizes sizes_of(size_t list) {
+    constexpr uint64_t last_small = least_chunk + (small_lists - 1) * chunk_alignment;
+    if (list < small_lists) return {least_chunk + list * chunk_alignment, least_chunk + list * chunk_alignment};
+    const uint64_t least = uint64_t{1024} << (list - small_lists);
+    return {list == small_lists ? last_small + chunk_alignment : least, 2 * least - chunk_alignment};
+  }
   bool is_empty() const;
 };
-// The chunk it lies in has one of these sizes.
-inline constexpr uint64_t thread_cache_chunk = 0x290, thread_cache_chunk_until_2_29 = 0x250;
+// The sizes of chunks in which one may lie.
+constexpr std::array<uint64_t, 3> thread_cache_chunks = {0x250, 0x290, 0x300};
 // From the contents of its block; nothing: it is none.
 std::optional<ThreadCache> read_thread_cache(uint64_t chunk_size, Bytes block);
 

@@ -87,6 +87,41 @@ TEST(MallocState, IsNotZerosNorShortBytes) {
   EXPECT_FALSE(read_malloc_state(Bytes(fresh_arena()).first(2199), arena));
 }
 
+// As it is since 2.43: bins begin at 24.
+Words arena_without_fast_bins() {
+  Words words(2112);
+  for (size_t i = 0; i < 127; ++i) {
+    const uint64_t head = arena + 24 + 16 * i - 16;
+    words.set(24 + 16 * i, head).set(32 + 16 * i, head);
+  }
+  return words.set(8, arena + 8)
+      .set(2072, arena)
+      .set(2088, uint64_t{3})
+      .set(2096, uint64_t{0x21000})
+      .set(2104, uint64_t{0x42000});
+}
+
+TEST(MallocState, HasNoFastBinsSince243) {
+  Words words = arena_without_fast_bins();
+  auto fresh = read_malloc_state(words, arena);
+  ASSERT_TRUE(fresh);
+  EXPECT_TRUE(fresh->has_no_memory());
+  EXPECT_EQ(fresh->size, 2112u);
+  words.set<uint32_t>(0, 1).set(8, heap + 0x1000).set(24 + 16 * 5, heap + 0x80).set(32 + 16 * 5, heap + 0x100);
+  auto used = read_malloc_state(words, arena);
+  ASSERT_TRUE(used);
+  EXPECT_TRUE(used->is_locked);
+  EXPECT_EQ(used->top, heap + 0x1000);
+  EXPECT_EQ(used->bins[5].first, heap + 0x80);
+  EXPECT_EQ(used->attached_threads, 3u);
+  EXPECT_EQ(used->most_system_bytes, 0x42000u);
+  EXPECT_TRUE(std::ranges::all_of(used->fast, [](uint64_t chunk) { return chunk == 0; }));
+}
+
+TEST(MallocState, OfAStaticProgramNeedsNoWholePages) {
+  EXPECT_TRUE(read_malloc_state(fresh_arena().set(2184, uint64_t{0x20b38}), arena));
+}
+
 TEST(HeapInfo, TellsItsArenaAndSize) {
   auto info = read_heap_info(
       Words(32).set(0, arena).set(8, uint64_t{0x7f0004000000}).set(16, uint64_t{0x21000}).set(24, uint64_t{0x42000}));
@@ -107,12 +142,46 @@ TEST(ThreadCache, HasCountsOfOneByteUntil229AndOfTwoSince) {
   ASSERT_TRUE(now);
   EXPECT_EQ(now->counts[63], 700);
   EXPECT_FALSE(now->is_empty());
-  EXPECT_EQ(ThreadCache::chunk_size_of(63), 1040u);
+  EXPECT_TRUE(ThreadCache::sizes_of(63).hold(1040));
+  EXPECT_FALSE(ThreadCache::sizes_of(63).hold(1056));
 }
 
-TEST(ThreadCache, IsNoneWhereCountAndListDisagree) {
-  EXPECT_FALSE(read_thread_cache(0x290, Words(0x280).set<uint16_t>(0, 1)));
-  EXPECT_FALSE(read_thread_cache(0x290, Words(0x280).set(128, heap + 0x20)));
+// One that has room for 16 blocks in each list.
+Words empty_cache_since_2_42() {
+  Words words(0x2f8);
+  for (size_t list = 0; list < 76; ++list) words.set<uint16_t>(2 * list, 16);
+  return words;
+}
+
+TEST(ThreadCache, CountsTheRoomInItsListsSince242) {
+  auto empty = read_thread_cache(0x300, empty_cache_since_2_42());
+  ASSERT_TRUE(empty);
+  EXPECT_TRUE(empty->is_empty());
+  EXPECT_EQ(empty->lists, 76u);
+  auto cache = read_thread_cache(0x300, empty_cache_since_2_42()
+                                            .set<uint16_t>(2, 11)
+                                            .set(152 + 8, heap + 0x20)
+                                            .set<uint16_t>(2 * 65, 0)
+                                            .set(152 + 8 * 65, heap + 0x40));
+  ASSERT_TRUE(cache);
+  EXPECT_EQ(cache->counts[1], 5);
+  EXPECT_EQ(cache->counts[65], 16);
+  EXPECT_FALSE(read_thread_cache(0x300, Words(0x2f8))) << "without room it is none";
+}
+
+TEST(ThreadCache, KeepsLargerBlocksOfSeveralSizesInOneList) {
+  EXPECT_FALSE(ThreadCache::sizes_of(64).hold(1040));
+  EXPECT_TRUE(ThreadCache::sizes_of(64).hold(1056));
+  EXPECT_TRUE(ThreadCache::sizes_of(64).hold(2032));
+  EXPECT_FALSE(ThreadCache::sizes_of(64).hold(2048));
+  EXPECT_TRUE(ThreadCache::sizes_of(75).hold(3 << 20));
+}
+
+TEST(ThreadCache, IsChangingWhereOneCountAndItsListDisagreeAndNoneWhereTwoDo) {
+  auto changing = read_thread_cache(0x290, Words(0x280).set<uint16_t>(0, 1));
+  ASSERT_TRUE(changing);
+  EXPECT_TRUE(changing->is_changing);
+  EXPECT_FALSE(read_thread_cache(0x290, Words(0x280).set<uint16_t>(0, 1).set(128 + 8, heap + 0x20)));
   EXPECT_FALSE(read_thread_cache(0x290, Words(0x280).set<uint16_t>(0, 1).set(128, heap + 0x21)));
   EXPECT_FALSE(read_thread_cache(0x2a0, Words(0x290)));
 }
