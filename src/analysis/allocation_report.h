@@ -19,6 +19,7 @@ enum class AllocationView : uint8_t {
   outstanding,  // alive at the end of the recording, or of their process
   peak,         // alive when most memory was in use
   temporary,    // freed before their thread allocated again
+  over_time,    // what was in use when; those first that ever had most
 };
 std::string_view name_of(AllocationView view);
 
@@ -34,7 +35,9 @@ std::string_view name_of(AllocationVerdict verdict);
 struct AllocationGroup {
   std::string function;                                // of the allocator: "malloc"
   BlockCount outstanding, unreachable, at_peak, made;  // unreachable: of the outstanding ones
-  uint64_t indirect = 0;                               // of the unreachable blocks: only others of them pointed there
+  BlockCount most;                                     // of itself in use at one moment
+  double most_at = 0;
+  uint64_t indirect = 0;  // of the unreachable blocks: only others of them pointed there
   uint64_t temporary = 0;
   uint64_t smallest = 0, largest = 0;  // block
   AllocationVerdict verdict = AllocationVerdict::none;
@@ -42,6 +45,7 @@ struct AllocationGroup {
   double rate = 0;                             // bytes per second that it grows; 0: it does not
   double first = 0, last = 0;                  // when the outstanding ones were made
   std::array<uint64_t, growth_looks> looks{};  // bytes alive at equally distant moments, the last one the end
+  MemorySeries series{};                       // most bytes in use in equal parts of the time
   ReportStack stack;                           // by stack
 };
 
@@ -74,6 +78,7 @@ struct AllocationReport {
   bool looked_at_exit = false;  // at least one process was
   double most_at = 0;
   uint64_t released = 0, temporary = 0;
+  MemorySeries series{};  // of all together
   uint64_t growing_groups = 0;
   BlockCount growing;                          // outstanding in those
   std::vector<ProcessMemoryReport> processes;  // most outstanding first

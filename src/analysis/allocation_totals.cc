@@ -1,6 +1,7 @@
 #include "analysis/allocation_totals.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace culprit {
 
@@ -21,6 +22,10 @@ void subtract(BlockCount& count, uint64_t bytes) {
 
 }  // namespace
 
+bool is_about_handles(LossKind kind) {
+  return kind == LossKind::table_not_checked || kind == LossKind::unknown_origin || kind == LossKind::vanished_handle;
+}
+
 AllocationTotals::AllocationTotals(const TraceTables& tables, AllocationKey key, const Window& window)
     : tables_(tables),
       key_(key),
@@ -29,16 +34,25 @@ AllocationTotals::AllocationTotals(const TraceTables& tables, AllocationKey key,
       processes_(tables.processes.size()),
       live_(tables.processes.size()) {
   window_.end = std::max(window_.start, std::min(window_.end, window_.to));
-  next_look_ = window_.start + (window_.end - window_.start) / static_cast<Time>(growth_looks);
+  part_end_ = window_.start + (window_.end - window_.start) / static_cast<Time>(part_count);
 }
 
-// Growth is told from what lives at equally distant moments; the last look is the end itself.
-void AllocationTotals::look_until(Time time) {
-  const Time step = (window_.end - window_.start) / static_cast<Time>(growth_looks);
-  while (looks_done_ + 1 < growth_looks && time > next_look_) {
-    for (AllocationTotal& total : totals_) total.looks[looks_done_] = total.live.bytes + total.left.bytes;
-    ++looks_done_;
-    next_look_ += std::max<Time>(step, 1);
+void AllocationTotal::end_part(size_t part) {
+  constexpr size_t parts_a_look = part_count / growth_looks;
+  static_assert(part_count % growth_looks == 0);
+  const uint64_t now = live.bytes + left.bytes;
+  series[part] = most_in_part;
+  most_in_part = now;
+  if ((part + 1) % parts_a_look == 0) looks[part / parts_a_look] = now;
+}
+
+void AllocationTotals::end_parts_until(Time time) {
+  const Time length = (window_.end - window_.start) / static_cast<Time>(part_count);
+  // The last part ends with the recording.
+  while (parts_done_ + 1 < part_count && time > part_end_) {
+    for (AllocationTotal& total : totals_) total.end_part(parts_done_);
+    series_[parts_done_++] = std::exchange(most_in_part_, live_now_.bytes + left_now_);
+    part_end_ += std::max<Time>(length, 1);
   }
 }
 
@@ -82,7 +96,7 @@ void AllocationTotals::enter(const AllocationEvent& event) {
 
 void AllocationTotals::on_allocation(const AllocationEvent& event) {
   if (event.time > window_.to || !is_sane(event.time) || !is_known(event.process)) return;
-  look_until(event.time);
+  end_parts_until(event.time);
   enter(event);
   processes_[index_of(event.process)].seen = true;
   event.action == AllocationAction::allocate ? allocate(event) : release(event);
@@ -105,6 +119,11 @@ void AllocationTotals::allocate(const AllocationEvent& event) {
   total.largest = std::max(total.largest, event.size);
   add(total.made, event.size);
   add(total.live, event.size);
+  if (total.live.bytes > total.most.bytes) {
+    total.most = total.live;
+    total.most_at = event.time;
+  }
+  total.most_in_part = std::max(total.most_in_part, total.live.bytes + total.left.bytes);
   add(process.made, event.size);
   add(process.live, event.size);
   add(live_now_, event.size);
@@ -112,6 +131,7 @@ void AllocationTotals::allocate(const AllocationEvent& event) {
     process.most = process.live;
     process.most_at = event.time;
   }
+  most_in_part_ = std::max(most_in_part_, live_now_.bytes + left_now_);
   if (live_now_.bytes > most_.bytes) {
     most_ = live_now_;
     most_at_ = event.time;
@@ -174,6 +194,7 @@ void AllocationTotals::leave_all(ProcessId id) {
     total.last_left = std::max(total.last_left, block.made);
     add(total.left, block.size);
     add(process.left, block.size);
+    left_now_ += block.size;
     forget(block, process);
   });
   live_[index_of(id)].clear();
@@ -181,7 +202,7 @@ void AllocationTotals::leave_all(ProcessId id) {
 
 void AllocationTotals::on_process(const ProcessEvent& event) {
   if (event.time > window_.to || !is_known(event.process)) return;
-  look_until(event.time);
+  end_parts_until(event.time);
   ProcessMemory& process = processes_[index_of(event.process)];
   switch (event.change) {
     case ProcessChange::forked:
@@ -189,8 +210,7 @@ void AllocationTotals::on_process(const ProcessEvent& event) {
       process.forked = true;
       break;
     case ProcessChange::executed:
-      process.gone_with_exec.blocks += process.live.blocks;
-      process.gone_with_exec.bytes += process.live.bytes;
+      process.gone_with_exec.add(process.live);
       live_[index_of(event.process)].for_each([&](const LiveBlock& block) { forget(block, process); });
       live_[index_of(event.process)].clear();
       process.forked = false;
@@ -207,12 +227,13 @@ void AllocationTotals::on_process(const ProcessEvent& event) {
 }
 
 void AllocationTotals::finish() {
-  look_until(INT64_MAX);
+  end_parts_until(INT64_MAX);
   for (size_t i = 1; i < processes_.size(); ++i) leave_all(id_at<ProcessId>(i));
   for (AllocationTotal& total : totals_) {
     before_change(total);
-    total.looks[growth_looks - 1] = total.left.bytes;
+    total.end_part(part_count - 1);
   }
+  series_.back() = most_in_part_;
   // Unknown releases of a forked child are of what it inherited. Elsewhere they are of blocks from before the recording
   // began. Both say nothing against the blocks that were seen.
   for (size_t i = 1; i < processes_.size(); ++i) {

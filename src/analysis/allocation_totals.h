@@ -19,25 +19,39 @@ enum class AllocationKey : uint8_t { stack, size };
 // Blocks and their bytes, as the program asked for them.
 struct BlockCount {
   uint64_t blocks = 0, bytes = 0;
+
+  void add(const BlockCount& other) {
+    blocks += other.blocks;
+    bytes += other.bytes;
+  }
 };
 
-inline constexpr size_t growth_looks = 8;  // equally far apart, the last one at the end
+// In equal parts of the time: the most bytes in use in each.
+inline constexpr size_t part_count = 40;
+using MemorySeries = std::array<uint64_t, part_count>;
+// Looks for growth: at the ends of some of the parts, equally far apart.
+inline constexpr size_t growth_looks = 8;
 
 // Of one stack or size, over all processes.
 struct AllocationTotal {
   uint64_t key = 0;  // StackId or size
   AllocatorFunction function = AllocatorFunction::malloc;
-  BlockCount made, live, left;                  // left: alive at the end of the recording or of their process
-  uint64_t temporary = 0;                       // of `made`: freed before their thread allocated again
-  BlockCount unreachable;                       // of `left`: nothing pointed to them as their process ended
-  uint64_t indirect = 0;                        // of `unreachable`: blocks to which only others of them pointed
-  BlockCount at_peak;                           // see AllocationTotals::finish
+  BlockCount made, live, left;  // left: alive at the end of the recording or of their process
+  uint64_t temporary = 0;       // of `made`: freed before their thread allocated again
+  BlockCount unreachable;       // of `left`: nothing pointed to them as their process ended
+  uint64_t indirect = 0;        // of `unreachable`: blocks to which only others of them pointed
+  BlockCount at_peak;           // see AllocationTotals::finish
+  BlockCount most;              // of itself in use at one moment
+  Time most_at = 0;
   uint64_t smallest = UINT64_MAX, largest = 0;  // block
   Time first_left = 0, last_left = 0;           // when those that are left were made
   std::array<uint64_t, growth_looks> looks{};   // bytes alive or left at each look
+  MemorySeries series{};
 
  private:
   friend class AllocationTotals;
+  void end_part(size_t part);
+  uint64_t most_in_part = 0;
   uint32_t peak_age = 0;
 };
 
@@ -53,6 +67,9 @@ struct ProcessMemory {
   uint64_t unseen_releases = 0;   // of blocks whose address was given out again
   BlockCount gone_with_exec;      // alive when another program took its place
 };
+
+// A recording has handles, too; losses of these say nothing about memory.
+bool is_about_handles(LossKind kind);
 
 class AllocationTotals final : public EventSink {
  public:
@@ -79,7 +96,8 @@ class AllocationTotals final : public EventSink {
   const std::vector<AllocationTotal>& totals() const { return totals_; }
   const std::vector<ProcessMemory>& processes() const { return processes_; }  // index: ProcessId
   const std::vector<Loss>& losses() const { return losses_; }
-  BlockCount most() const { return most_; }  // in use at one moment, all processes together
+  const MemorySeries& series() const { return series_; }  // of all together
+  BlockCount most() const { return most_; }               // in use at one moment, all processes together
   Time most_at() const { return most_at_; }
 
  private:
@@ -98,7 +116,7 @@ class AllocationTotals final : public EventSink {
   void count_unreachable(ProcessId process);
   AllocationTotal& total_of(const AllocationEvent& event);
   void before_change(AllocationTotal& total);
-  void look_until(Time time);
+  void end_parts_until(Time time);
 
   const TraceTables& tables_;
   AllocationKey key_;
@@ -118,8 +136,10 @@ class AllocationTotals final : public EventSink {
   // What lived at the peak is noted when it is about to change for the first time since: `peak_age_` counts peaks left.
   bool at_peak_ = false;
   uint32_t peak_age_ = 0;
-  size_t looks_done_ = 0;
-  Time next_look_ = 0;
+  size_t parts_done_ = 0;
+  Time part_end_ = 0;
+  uint64_t left_now_ = 0, most_in_part_ = 0;  // bytes
+  MemorySeries series_{};
   std::vector<Loss> losses_;
 };
 

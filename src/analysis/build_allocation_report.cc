@@ -17,6 +17,7 @@ namespace {
 constexpr size_t named_groups = 5000;
 
 const BlockCount& count_of(const AllocationTotal& total, AllocationView view) {
+  if (view == AllocationView::over_time) return total.most;
   return view == AllocationView::peak ? total.at_peak : total.left;
 }
 
@@ -44,7 +45,7 @@ bool is_growing(const AllocationTotal& total) {
   constexpr size_t steps_at_least = 3;
   if (total.left.blocks < grows_from) return false;
   const Rises rises = rises_of(total);
-  const uint64_t end = total.looks[growth_looks - 1], half = total.looks[growth_looks / 2 - 1];
+  const uint64_t end = total.looks.back(), half = total.looks[growth_looks / 2 - 1];
   return rises.steps >= steps_at_least && rises.up * 4 >= rises.steps * 3 && end > half + half / 10;
 }
 
@@ -77,11 +78,6 @@ std::string growth_words(const AllocationTotal& total) {
 std::string why_not_looked_at(const ProcessMemory& process) {
   if (process.killed_by != 0) return fmt::format("it was killed by {}", signal_name(process.killed_by));
   return process.why_not;
-}
-
-// A recording has both; these say nothing about memory.
-bool is_about_handles(LossKind kind) {
-  return kind == LossKind::table_not_checked || kind == LossKind::unknown_origin || kind == LossKind::vanished_handle;
 }
 
 class Builder {
@@ -154,22 +150,17 @@ void Builder::suppress() {
     report_.suppressions[*entry].groups += 1;
     report_.suppressions[*entry].handles += left.blocks;
     report_.suppressed_groups += 1;
-    report_.suppressed.blocks += left.blocks;
-    report_.suppressed.bytes += left.bytes;
-    suppressed_unreachable_.blocks += candidate.total->unreachable.blocks;
-    suppressed_unreachable_.bytes += candidate.total->unreachable.bytes;
+    report_.suppressed.add(left);
+    suppressed_unreachable_.add(candidate.total->unreachable);
     return true;
   });
 }
 
 void Builder::add_totals() {
   for (const AllocationTotal& total : totals_.totals()) {
-    report_.made.blocks += total.made.blocks;
-    report_.made.bytes += total.made.bytes;
-    report_.outstanding.blocks += total.left.blocks;
-    report_.outstanding.bytes += total.left.bytes;
-    report_.unreachable.blocks += total.unreachable.blocks;
-    report_.unreachable.bytes += total.unreachable.bytes;
+    report_.made.add(total.made);
+    report_.outstanding.add(total.left);
+    report_.unreachable.add(total.unreachable);
     report_.temporary += total.temporary;
   }
   report_.outstanding.blocks -= report_.suppressed.blocks;
@@ -177,6 +168,7 @@ void Builder::add_totals() {
   report_.unreachable.blocks -= suppressed_unreachable_.blocks;
   report_.unreachable.bytes -= suppressed_unreachable_.bytes;
   report_.most = totals_.most();
+  report_.series = totals_.series();
   report_.most_at = words_.seconds(totals_.most_at());
 }
 
@@ -193,6 +185,9 @@ AllocationGroup Builder::group_of(Candidate& candidate) const {
   group.smallest = total.smallest;
   group.largest = total.largest;
   group.looks = total.looks;
+  group.series = total.series;
+  group.most = total.most;
+  group.most_at = words_.seconds(total.most_at);
   group.verdict = allocation_verdict(total);
   if (total.left.blocks != 0) {
     group.first = words_.seconds(total.first_left);
@@ -286,7 +281,7 @@ AllocationReport Builder::build(const TraceInfo& info) {
 }  // namespace
 
 std::string_view name_of(AllocationView view) {
-  constexpr std::array<std::string_view, 3> names = {"outstanding", "peak", "temporary"};
+  constexpr std::array<std::string_view, 4> names = {"outstanding", "peak", "temporary", "over time"};
   return names.at(static_cast<size_t>(view));
 }
 

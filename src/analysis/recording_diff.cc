@@ -4,10 +4,10 @@
 
 #include <algorithm>
 #include <array>
-#include <set>
 #include <unordered_map>
 
 #include "analysis/life_groups.h"
+#include "analysis/stack_signatures.h"
 
 namespace culprit {
 
@@ -64,72 +64,21 @@ class Side {
   LifeReplay replay_;
 };
 
-std::string_view file_name(std::string_view path) { return path.substr(path.rfind('/') + 1); }
-
-// Whether the frames of a module can be told by its build id: the other recording has the same build.
-class SameBuilds {
- public:
-  SameBuilds(const TraceTables& here, const TraceTables& there) : same_(here.modules.size()) {
-    std::set<std::string_view> builds;
-    for (const Module& module : there.modules) builds.insert(module.build_id);
-    for (size_t i = 1; i < here.modules.size(); ++i) {
-      same_[i] = !here.modules[i].build_id.empty() && builds.contains(here.modules[i].build_id);
-    }
-  }
-  bool operator()(ModuleId module) const { return index_of(module) < same_.size() && same_[index_of(module)]; }
-
- private:
-  std::vector<bool> same_;
-};
-
 // The same in two recordings when type and stack are.
 class Signatures {
  public:
-  Signatures(Side& side, const TraceTables& other) : side_(side), same_(side.tables(), other) {}
+  Signatures(Side& side, const TraceTables& other) : side_(side), stacks_(side.symbols(), side.tables(), other) {}
 
-  // Names cost time: only stacks with a frame that is told by name are looked up.
   void prepare() {
-    std::vector<StackId> by_name;
-    for (size_t group = 0; group < side_.groups().size(); ++group) {
-      const StackId stack = side_.stack(group);
-      if (!all_same(stack)) by_name.push_back(stack);
-    }
-    side_.symbols().prepare(by_name);
+    std::vector<StackId> stacks;
+    for (size_t group = 0; group < side_.groups().size(); ++group) stacks.push_back(side_.stack(group));
+    stacks_.prepare(stacks);
   }
-
-  std::string of(size_t group) const {
-    std::string signature = side_.type(group);
-    for (const Frame& frame : frames(side_.stack(group))) {
-      signature += '\n';
-      if (same_(frame.module)) {
-        signature += fmt::format("{}+{:x}", side_.tables().module(frame.module).build_id, frame.offset);
-      } else {
-        signature += named(frame);
-      }
-    }
-    return signature;
-  }
+  std::string of(size_t group) const { return side_.type(group) + stacks_.of(side_.stack(group)); }
 
  private:
-  std::vector<Frame> frames(StackId stack) const {
-    if (index_of(stack) >= side_.tables().stacks.size()) return {};
-    return side_.tables().stacks.frames(stack, StackSymbols::frame_limit);
-  }
-  bool all_same(StackId stack) const {
-    const std::vector<Frame> all = frames(stack);
-    return std::all_of(all.begin(), all.end(), [&](const Frame& frame) { return same_(frame.module); });
-  }
-  std::string named(const Frame& frame) const {
-    std::string text;
-    for (const ReportFrame& part : side_.symbols().report_frames(frame)) {
-      text += fmt::format("{}!", file_name(part.module));
-      text += part.function.empty() ? fmt::format("+{:x}", part.offset) : part.function;
-    }
-    return text;
-  }
-
   Side& side_;
-  SameBuilds same_;
+  StackSignatures stacks_;
 };
 
 struct Row {
@@ -175,20 +124,6 @@ std::vector<Row> compare(Side& before, Side& after) {
   return rows;
 }
 
-// Builds of one file that differ, by its name.
-std::vector<std::string> names_of_different_builds(const TraceTables& before, const TraceTables& after) {
-  std::unordered_map<std::string, std::set<std::string>> builds;
-  for (const Module& module : before.modules) {
-    if (module.path.starts_with('/')) builds[module.path].insert(module.build_id);
-  }
-  std::set<std::string> names;
-  for (const Module& module : after.modules) {
-    auto found = builds.find(module.path);
-    if (found != builds.end() && !found->second.contains(module.build_id)) names.insert(module.path);
-  }
-  return {names.begin(), names.end()};
-}
-
 int64_t growth(const Row& row) {
   return static_cast<int64_t>(row.after.count) - static_cast<int64_t>(row.before.count);
 }
@@ -205,18 +140,6 @@ void choose_rows(std::vector<Row>& rows, const RecordingDiffOptions& options, Re
     rows.resize(options.top);
   }
   std::stable_sort(rows.begin(), rows.end(), [](const Row& a, const Row& b) { return growth(a) > growth(b); });
-}
-
-std::vector<MergedLoss> losses_of_both(std::vector<MergedLoss> losses, const std::vector<MergedLoss>& others) {
-  for (const MergedLoss& other : others) {
-    auto place = std::find_if(losses.begin(), losses.end(), [&](const auto& loss) { return loss.kind >= other.kind; });
-    if (place == losses.end() || place->kind != other.kind) place = losses.insert(place, {other.kind, 0, {}});
-    place->count += other.count;
-    for (const std::string& detail : other.details)
-      if (std::find(place->details.begin(), place->details.end(), detail) == place->details.end())
-        place->details.push_back(detail);
-  }
-  return losses;
 }
 
 }  // namespace

@@ -67,6 +67,18 @@ std::vector<MergedLoss> merge_losses(const TraceWords& words, const std::vector<
   return merged;
 }
 
+std::vector<MergedLoss> losses_of_both(std::vector<MergedLoss> losses, const std::vector<MergedLoss>& others) {
+  for (const MergedLoss& other : others) {
+    auto place = std::find_if(losses.begin(), losses.end(), [&](const auto& loss) { return loss.kind >= other.kind; });
+    if (place == losses.end() || place->kind != other.kind) place = losses.insert(place, {other.kind, 0, {}});
+    place->count += other.count;
+    for (const std::string& detail : other.details)
+      if (std::find(place->details.begin(), place->details.end(), detail) == place->details.end())
+        place->details.push_back(detail);
+  }
+  return losses;
+}
+
 bool is_exact(const std::vector<MergedLoss>& losses) {
   return std::none_of(losses.begin(), losses.end(),
                       [](const MergedLoss& loss) { return meaning_of(loss.kind).makes_partial; });

@@ -25,6 +25,7 @@ ReportHandle report_handle(const TraceWords& words, const HandleLife& life);
 // One entry per kind, in order of kinds.
 std::vector<MergedLoss> merge_losses(const TraceWords& words, const std::vector<Loss>& losses);
 bool is_exact(const std::vector<MergedLoss>& losses);
+std::vector<MergedLoss> losses_of_both(std::vector<MergedLoss> losses, const std::vector<MergedLoss>& others);
 
 // Frames of code in a file that nothing names: counted as LossKind::symbols_missing.
 uint64_t nameless_frames(const ReportStack& stack);

@@ -71,6 +71,8 @@ constexpr OptionRow diff_from_option{"--from", "--since", ValueKind::text, "TIME
                                      "the first moment: 10s after the beginning, or a mark (the newest one)"};
 constexpr OptionRow diff_to_option{"--to", "", ValueKind::text, "TIME|MARK", "the second moment (the end)"};
 constexpr OptionRow diff_all_option{"--all", "", ValueKind::none, "", "of two recordings, also what did not change"};
+constexpr OptionRow diff_handles_option{"--handles", "", ValueKind::none, "",
+                                        "of recordings of memory: compare their handles all the same"};
 constexpr OptionRow diff_top_option{"--top", "", ValueKind::count, "N", "show the N groups that changed most"};
 
 constexpr OptionRow live_via_option{
@@ -102,6 +104,8 @@ constexpr OptionRow left_option{
 constexpr OptionRow peak_option{"--peak", "", ValueKind::none, "", "what lived when most memory was in use"};
 constexpr OptionRow temporary_option{"--temporary", "", ValueKind::none, "",
                                      "what was freed before its thread allocated again"};
+constexpr OptionRow heap_over_time_option{"--over-time", "", ValueKind::none, "",
+                                          "how much was in use when, of all and of each group"};
 constexpr OptionRow heap_by_option{"--by", "", ValueKind::text, "size|type|stack",
                                    "what makes a group: size, class (of a process or core), stack (of a recording)"};
 constexpr OptionRow heap_from_option{"--from", "--since", ValueKind::text, "TIME|MARK",
@@ -119,9 +123,9 @@ constexpr OptionRow handles_options[] = {
 constexpr OptionRow watch_options[] = {watch_all_option, interval_option,   looks_option,
                                        above_option,     prometheus_option, watch_json_option};
 constexpr OptionRow attach_options[] = {live_via_option, output_option, command_option};
-constexpr OptionRow diff_options[] = {json_option,     csv_option,       report_option,    diff_top_option,
-                                      diff_all_option, diff_from_option, diff_to_option,   process_option,
-                                      type_option,     stack_option,     not_stack_option, min_age_option};
+constexpr OptionRow diff_options[] = {
+    json_option,    csv_option,  report_option, diff_top_option,  diff_all_option, diff_from_option,   diff_to_option,
+    process_option, type_option, stack_option,  not_stack_option, min_age_option,  diff_handles_option};
 constexpr OptionRow record_start_options[] = {
     {"--all", "", ValueKind::none, "", "every process, also those that start later (root)"},
     {"--pid", "", ValueKind::text, "PID[,…]", "these processes and their children"},
@@ -149,12 +153,13 @@ constexpr OptionRow heap_options[] = {
     {"--arena", "", ValueKind::text, "ARENA", "the same: one arena, by address or by number (0 is the main one)"},
     {"--list", "", ValueKind::none, "", "the same: blocks in use one by one"},
     {"--block", "", ValueKind::text, "ADDRESS",
-     "the same: what lies there, its state, size, class and neighbours, and who points to it"},
+     "what lies there: state, size, class, neighbours, who points to it; of a recording: all blocks that lay there"},
     {"--unreachable", "", ValueKind::none, "", "the same: leaks, blocks in use that nothing points to"},
     {"--no-stop", "", ValueKind::none, "", "of a process: read its heap while it runs; the answer is partial"},
     executable_option,
     peak_option,
     temporary_option,
+    heap_over_time_option,
     heap_from_option,
     to_option,
     report_option,
@@ -241,17 +246,22 @@ constexpr std::string_view heap_details =
     "RECORDING is a file that `culprit run --heap -o` wrote. Its allocations come as groups of one stack (or size), "
     "most\n"
     "first: what was left when the program ended, what lived when most memory was in use (--peak), or what was freed\n"
-    "before its thread allocated again (--temporary). A group grows when more of it lived at nearly each of eight\n"
+    "before its thread allocated again (--temporary); --over-time draws what was in use when. A group grows when more "
+    "of it lived at nearly each of eight\n"
     "equally distant moments.\n"
     "\n"
     "    culprit run --heap -o x.culprit -- ./server\n"
     "    culprit heap x.culprit --peak\n"
+    "    culprit heap x.culprit --block 0x55d0c8a3f2b0\n"
     "    culprit heap x.culprit --by size --from 10s";
 constexpr std::string_view diff_details =
     "Of one recording: what was opened since a moment and not closed, what came and went in between, and what became "
     "of\n"
     "older handles. Of two: which stacks have more or fewer handles outstanding. Programs may be different builds at\n"
     "different addresses: stacks are compared by build id and offset, or else by the names of functions.\n"
+    "Of recordings of memory (`culprit run --heap`): which stacks have more or less of it left, at the end, or "
+    "between\n"
+    "two moments of one.\n"
     "\n"
     "    culprit diff x.culprit --from 10s --to 60s\n"
     "    culprit diff monday.culprit tuesday.culprit";

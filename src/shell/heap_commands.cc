@@ -19,10 +19,11 @@ namespace culprit {
 namespace {
 
 // What only a process or core can be asked, and what only a recording can.
-constexpr std::string_view of_targets[] = {"--count", "--size",        "--range",   "--arena",     "--list",
-                                           "--block", "--unreachable", "--no-stop", "--executable"};
-constexpr std::string_view of_recordings[] = {"--peak",   "--temporary",    "--from",  "--to",       "--outstanding",
-                                              "--report", "--suppressions", "--after", "--no-source"};
+constexpr std::string_view of_targets[] = {"--count", "--size",        "--range",   "--arena",
+                                           "--list",  "--unreachable", "--no-stop", "--executable"};
+constexpr std::string_view of_recordings[] = {"--peak",  "--temporary",   "--over-time", "--from",
+                                              "--to",    "--outstanding", "--report",    "--suppressions",
+                                              "--after", "--no-source"};
 
 std::optional<Ending> refuse(const Arguments& arguments, const Streams& streams,
                              std::span<const std::string_view> refused, std::string_view why) {

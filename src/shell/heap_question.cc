@@ -24,12 +24,6 @@ std::optional<uint64_t> whole_number(std::string_view text) {
   return value;
 }
 
-Result<uint64_t> number_of(const Arguments& arguments, std::string_view option) {
-  const std::string text = arguments.text(option);
-  if (auto value = whole_number(text)) return *value;
-  return fail(ErrorKind::usage, fmt::format("{} takes a number, 4096 or 0x1000, and not {}", option, printable(text)));
-}
-
 Result<void> take_range(const Arguments& arguments, HeapQuestion& question) {
   const std::string text = arguments.text("--range");
   const size_t dash = text.find('-');
@@ -92,6 +86,12 @@ Result<void> check_options(const Arguments& arguments, HeapAsk ask) {
 
 }  // namespace
 
+Result<uint64_t> number_option(const Arguments& arguments, std::string_view option) {
+  const std::string text = arguments.text(option);
+  if (auto value = whole_number(text)) return *value;
+  return fail(ErrorKind::usage, fmt::format("{} takes a number, 4096 or 0x1000, and not {}", option, printable(text)));
+}
+
 Result<HeapQuestion> heap_question(const Arguments& arguments) {
   HeapQuestion question;
   auto ask = ask_of(arguments);
@@ -102,12 +102,12 @@ Result<HeapQuestion> heap_question(const Arguments& arguments) {
                                                                            {"--arena", &question.arena}};
   for (auto [option, into] : numbers) {
     if (!arguments.has(option)) continue;
-    auto value = number_of(arguments, option);
+    auto value = number_option(arguments, option);
     if (!value) return tl::unexpected<Error>(std::move(value).error());
     *into = *value;
   }
   if (arguments.has("--block")) {
-    auto address = number_of(arguments, "--block");
+    auto address = number_option(arguments, "--block");
     if (!address) return tl::unexpected<Error>(std::move(address).error());
     question.address = *address;
   }

@@ -10,4 +10,7 @@ namespace culprit {
 // From the options of the command's row. usage: they contradict each other, or a value makes no sense.
 Result<HeapQuestion> heap_question(const Arguments& arguments);
 
+// The value of an option that is there: 4096 or 0x1000.
+Result<uint64_t> number_option(const Arguments& arguments, std::string_view option);
+
 }  // namespace culprit

@@ -2,14 +2,19 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
+#include "analysis/block_history.h"
 #include "analysis/build_allocation_report.h"
 #include "analysis/life_replay.h"
 #include "base/syscall.h"
 #include "base/text.h"
+#include "shell/heap_question.h"
 #include "shell/moments.h"
 #include "shell/recording_target.h"
 #include "shell/shown_lookup.h"
 #include "view/allocation_views.h"
+#include "view/block_history_views.h"
 
 namespace culprit {
 
@@ -20,6 +25,25 @@ Result<Time> moment_or(Trace& trace, const std::string& word, Time otherwise) {
   return moment_of(trace, word);
 }
 
+// --block: all blocks that the programs have had at an address.
+Ending answer_block(Trace& trace, const Arguments& arguments, const ReportWishes& wishes, const Streams& streams) {
+  for (std::string_view other : {"--by", "--peak", "--temporary", "--over-time", "--from", "--to", "--fail-on-leak"})
+    if (arguments.has(other)) return complain(streams, fmt::format("--block and {} are two questions", other));
+  auto address = number_option(arguments, "--block");
+  if (!address) return complain(streams, address.error());
+  ShownLookup shown(streams.errors);
+  constexpr size_t most_kept = 10'000;
+  const size_t kept = wishes.top == 0 ? most_kept : std::min(wishes.top, most_kept);
+  auto history = build_block_history(trace, shown.lookup(), *address, kept);
+  shown.done();
+  if (!history) return complain(streams, history.error());
+  const int fd = wishes.report_file ? wishes.report_file.get() : streams.output;
+  const std::string text = wishes.json ? as_json(*history, arguments.operands.front())
+                                       : as_text(*history, {style_of(fd), wishes.all, wishes.source});
+  auto written = write_all(fd, text);
+  return written ? ended_well : complain(streams, written.error());
+}
+
 }  // namespace
 
 Result<MemoryWishes> parse_memory_wishes(const Arguments& arguments) {
@@ -28,10 +52,15 @@ Result<MemoryWishes> parse_memory_wishes(const Arguments& arguments) {
   if (!report) return tl::unexpected<Error>(std::move(report).error());
   wishes.report = std::move(*report);
   wishes.all_left_is_leak = arguments.has("--outstanding");
-  if (arguments.has("--peak") && arguments.has("--temporary"))
-    return fail(ErrorKind::usage, "--peak and --temporary are two questions: ask one at a time");
-  if (arguments.has("--peak")) wishes.view = AllocationView::peak;
-  if (arguments.has("--temporary")) wishes.view = AllocationView::temporary;
+  constexpr std::pair<std::string_view, AllocationView> views[] = {{"--peak", AllocationView::peak},
+                                                                   {"--temporary", AllocationView::temporary},
+                                                                   {"--over-time", AllocationView::over_time}};
+  for (auto [option, view] : views) {
+    if (!arguments.has(option)) continue;
+    if (wishes.view != AllocationView::outstanding)
+      return fail(ErrorKind::usage, "--peak, --temporary and --over-time are three questions: ask one at a time");
+    wishes.view = view;
+  }
   const std::string by = arguments.text("--by");
   if (!by.empty() && by != "stack" && by != "size")
     return fail(ErrorKind::usage,
@@ -86,6 +115,7 @@ Ending run_heap_recording(const Arguments& arguments, const Streams& streams) {
   if ((*trace)->info().allocations == 0)
     return complain(streams, fmt::format("{} has no allocations; `culprit run --heap -o FILE -- COMMAND` records them",
                                          printable(target)));
+  if (arguments.has("--block")) return answer_block(**trace, arguments, wishes->report, streams);
   auto report = answer_memory(**trace, *wishes, {streams.output, streams.errors, target, target});
   if (!report) return complain(streams, report.error());
   auto found = has_leak(*report, *wishes);

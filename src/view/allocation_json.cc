@@ -15,6 +15,8 @@ Json group_json(const AllocationReport& report, const AllocationGroup& group) {
   json["function"] = group.function;
   json["made"] = count_json(group.made);
   json["at_peak"] = count_json(group.at_peak);
+  json["most"] = count_json(group.most);
+  json["most_at"] = number_or_null(group.most_at);
   json["temporary"] = group.temporary;
   json["smallest"] = group.smallest;
   json["largest"] = group.largest;
@@ -24,6 +26,7 @@ Json group_json(const AllocationReport& report, const AllocationGroup& group) {
   json["first"] = number_or_null(group.first);
   json["last"] = number_or_null(group.last);
   json["bytes_at_looks"] = group.looks;
+  json["most_bytes_over_time"] = group.series;
   if (report.by == AllocationKey::stack) {
     json["blamed"] = blamed_json(group.stack);
     json["stack_truncated"] = group.stack.truncated;
@@ -74,6 +77,7 @@ std::string as_json(const AllocationReport& report, const std::string& target) {
                       {"most", count_json(report.most)},
                       {"most_at", number_or_null(report.most_at)},
                       {"temporary", report.temporary},
+                      {"most_bytes_over_time", report.series},
                       {"growing_groups", report.growing_groups},
                       {"growing", count_json(report.growing)},
                       {"groups_hidden", report.groups_hidden},

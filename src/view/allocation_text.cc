@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/text.h"
+#include "view/allocation_series_text.h"
 #include "view/allocation_views.h"
 #include "view/answer_text.h"
 #include "view/stack_text.h"
@@ -43,10 +44,11 @@ std::string place_of(const AllocationReport& report, const AllocationGroup& grou
 
 std::string headline(const AllocationReport& report, const TextStyle& style) {
   if (report.made.blocks == 0) return "culprit: no memory was allocated";
-  if (report.view == AllocationView::peak) {
+  if (report.view == AllocationView::peak || report.view == AllocationView::over_time) {
     std::string words = fmt::format("culprit: at most {} in use, after {}",
                                     inked(style, Ink::strong, amount(report.most)), duration_in_words(report.most_at));
-    if (!report.groups.empty()) words += ", the most of it from " + place_of(report, report.groups.front(), 72);
+    const std::string_view of_it = report.view == AllocationView::peak ? "the most of it from " : "most ever from ";
+    if (!report.groups.empty()) words += fmt::format(", {}{}", of_it, place_of(report, report.groups.front(), 72));
     return words;
   }
   if (report.view == AllocationView::temporary) {
@@ -97,7 +99,11 @@ std::string group_text(const AllocationReport& report, const AllocationGroup& gr
   if (group.outstanding.blocks != 0)
     history += fmt::format("; {} left, made {} to {} after the start", with_thousands(group.outstanding.blocks),
                            duration_in_words(group.first), duration_in_words(group.last));
-  return text + line_text(style, history, indent);
+  text += line_text(style, history, indent);
+  return text + line_text(style,
+                          fmt::format("over time {}  at most {}", series_sparkline(group.series, part_count, style),
+                                      bytes_in_words(group.most.bytes)),
+                          indent);
 }
 
 std::string group_line(const AllocationReport& report, const AllocationGroup& group, const TextStyle& style) {
@@ -114,7 +120,18 @@ std::string group_line(const AllocationReport& report, const AllocationGroup& gr
   return left + " " + place_of(report, group, style.columns > used + 24 ? style.columns - used : 24) + "\n";
 }
 
+std::string hidden_groups_text(const AllocationReport& report) {
+  if (report.groups_hidden == 0) return "";
+  const std::string groups = counted(report.groups_hidden, "more group");
+  if (report.view == AllocationView::over_time) return fmt::format("  … and {} (--top N, --all)\n", groups);
+  return fmt::format(
+      "\n  … and {} with {} (--top N, --all)\n", groups,
+      report.view == AllocationView::temporary ? counted(report.hidden.blocks, "allocation") : amount(report.hidden));
+}
+
 std::string groups_text(const AllocationReport& report, const AllocationTextOptions& options) {
+  if (report.view == AllocationView::over_time)
+    return allocation_series_text(report, options.style) + hidden_groups_text(report);
   std::string text;
   const bool in_lines = report.by == AllocationKey::size;
   for (size_t i = 0; i < report.groups.size(); ++i) {
@@ -123,11 +140,7 @@ std::string groups_text(const AllocationReport& report, const AllocationTextOpti
     if (!in_full && (i == 0 || i == groups_in_full)) text += "\n";
     if (!in_full) text += group_line(report, report.groups[i], options.style);
   }
-  if (report.groups_hidden != 0)
-    text += fmt::format(
-        "\n  … and {} with {} (--top N, --all)\n", counted(report.groups_hidden, "more group"),
-        report.view == AllocationView::temporary ? counted(report.hidden.blocks, "allocation") : amount(report.hidden));
-  return text;
+  return text + hidden_groups_text(report);
 }
 
 std::string process_line(const ProcessMemoryReport& process, const TextStyle& style) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "analysis/handle_diff.h"
 #include "analysis/recording_diff.h"
@@ -21,6 +22,8 @@ std::string handle_diff_as_json(const HandleDiff& diff, const MomentNames& names
 std::string recording_diff_as_text(const RecordingDiff& diff, const std::string& before, const std::string& after,
                                    const TextStyle& style);
 std::string recording_diff_as_json(const RecordingDiff& diff, const std::string& before, const std::string& after);
+// "  different builds, whose frames …"; empty: there are none.
+std::string different_builds_text(const std::vector<std::string>& modules, const TextStyle& style);
 std::string recording_diff_as_csv(const RecordingDiff& diff);
 
 }  // namespace culprit

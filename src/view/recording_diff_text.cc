@@ -51,17 +51,16 @@ std::string row_text(const DiffRow& row, const TextStyle& style) {
   return text + inked(style, Ink::faint, std::string(display_width(left), ' ') + words) + "\n";
 }
 
-std::string names_text(const RecordingDiff& diff, const TextStyle& style) {
-  if (diff.modules_by_name.empty()) return "";
+}  // namespace
+
+std::string different_builds_text(const std::vector<std::string>& modules, const TextStyle& style) {
+  if (modules.empty()) return "";
   std::string words = "different builds, whose frames were compared by function names: ";
-  for (size_t i = 0; i < std::min(diff.modules_by_name.size(), modules_shown); ++i)
-    words += fmt::format("{}{}", i == 0 ? "" : ", ", shown(diff.modules_by_name[i], 60));
-  if (diff.modules_by_name.size() > modules_shown)
-    words += fmt::format(" and {} more", diff.modules_by_name.size() - modules_shown);
+  for (size_t i = 0; i < std::min(modules.size(), modules_shown); ++i)
+    words += fmt::format("{}{}", i == 0 ? "" : ", ", shown(modules[i], 60));
+  if (modules.size() > modules_shown) words += fmt::format(" and {} more", modules.size() - modules_shown);
   return line_text(style, words);
 }
-
-}  // namespace
 
 std::string recording_diff_as_text(const RecordingDiff& diff, const std::string& before, const std::string& after,
                                    const TextStyle& style) {
@@ -72,7 +71,8 @@ std::string recording_diff_as_text(const RecordingDiff& diff, const std::string&
     text += fmt::format("  {} {} that changed less (--top N)\n", style.unicode ? "…" : "...",
                         counted(diff.rows_hidden, "more stack"));
   text += "\n" + side_words("before,", before, diff.before, diff.total_before, style) +
-          side_words("after,", after, diff.after, diff.total_after, style) + names_text(diff, style);
+          side_words("after,", after, diff.after, diff.total_after, style) +
+          different_builds_text(diff.modules_by_name, style);
   return text + losses_text(diff.losses, style);
 }
 

@@ -144,6 +144,31 @@ TEST(AllocationReport, SaysWhyNobodyLookedAtAProcessAsItEnded) {
   EXPECT_EQ(report.processes[1].why_not, "it was killed by SIGSEGV");
 }
 
+TEST(AllocationReport, DrawsTheMostOfEachPartOfTheTime) {
+  OneProcess one;
+  one.trace.allocate(1.5, one.process, 0x10, 100, one.use)
+      .allocate(11.5, one.process, 0x20, 900, one.use)  // for a moment within the twelfth of forty parts
+      .allocate(11.6, one.process, 0x30, 50, one.leak)
+      .release(11.7, one.process, 0x20)
+      .release(30.5, one.process, 0x10)
+      .ends(40);
+  AllocationReport report = report_of(one.trace, {.view = AllocationView::over_time});
+  ASSERT_EQ(report.groups.size(), 2u);
+  const AllocationGroup& use = report.groups[0];
+  EXPECT_EQ(use.stack.frames.front().function, "use");
+  EXPECT_THAT(use.most, blocks(2, 1000));
+  EXPECT_DOUBLE_EQ(use.most_at, 0.0115);
+  EXPECT_EQ(use.series[0], 0u);
+  EXPECT_EQ(use.series[2], 100u);
+  EXPECT_EQ(use.series[11], 1000u);
+  EXPECT_EQ(use.series[12], 100u);
+  EXPECT_EQ(use.series[31], 0u);
+  EXPECT_EQ(use.looks[2], 100u);  // at 15 of 40
+  EXPECT_EQ(report.series[11], 1050u);
+  EXPECT_EQ(report.series[12], 150u);
+  EXPECT_EQ(report.series.back(), 50u);
+}
+
 TEST(AllocationReport, GroupsBySize) {
   OneProcess one;
   one.trace.allocate(1, one.process, 0x10, 64, one.leak)

@@ -2,10 +2,15 @@
 //
 //   allocation_victim ways                each function of the allocator, some blocks kept and some freed
 //   allocation_victim threads N ROUNDS    N threads at full speed; blocks freed by other threads than made them, too
+//   allocation_victim held N ROUNDS READY UNTIL
+//                                         the same with blocks of 3000 bytes and more; then makes the file READY, and
+//                                         waits until somebody writes to the FIFO UNTIL
 //   allocation_victim grows               one function leaks steadily, one keeps what it made at the start
 //   allocation_victim temporary           blocks freed at once, and blocks that are not
 //   allocation_victim forks               a child frees what it inherited and keeps blocks of its own; another one
 //   executes allocation_victim peak                a large amount for a while, a small one for good
+//   allocation_victim address             prints an address that lies in two blocks, one after the other
+#include <fcntl.h>
 #include <malloc.h>
 #include <pthread.h>
 #include <stdint.h>
@@ -137,10 +142,10 @@ constexpr size_t exchange_size = 64;
 std::atomic<void*> exchange[exchange_size];
 
 // Of every 16 blocks 1 is kept, 5 are freed by whoever comes next, the others at once.
-APART void churn(unsigned seed, unsigned rounds) {
+APART void churn(unsigned seed, unsigned rounds, size_t least) {
   for (unsigned i = 0; i < rounds; ++i) {
     seed = seed * 1103515245 + 12345;
-    const size_t size = 16 + (seed >> 16) % 400;
+    const size_t size = least + (seed >> 16) % 400;
     void* block = malloc(size);
     if (i % 16 == 0) {
       keep(block);
@@ -152,11 +157,18 @@ APART void churn(unsigned seed, unsigned rounds) {
   }
 }
 
-int threads(unsigned count, unsigned rounds) {
+int threads(unsigned count, unsigned rounds, size_t least = 16) {
   std::vector<std::thread> all;
-  for (unsigned i = 0; i < count; ++i) all.emplace_back(churn, i * 7919, rounds);
+  for (unsigned i = 0; i < count; ++i) all.emplace_back(churn, i * 7919, rounds, least);
   for (std::thread& thread : all) thread.join();
   for (auto& place : exchange) free(place.exchange(nullptr));
+  return 0;
+}
+
+int held(char** words) {
+  threads(static_cast<unsigned>(atoi(words[2])), static_cast<unsigned>(atoi(words[3])), 3000);
+  close(open(words[4], O_CREAT | O_WRONLY, 0600));
+  close(open(words[5], O_RDONLY));  // waits for one that writes
   return 0;
 }
 
@@ -216,6 +228,20 @@ int forks(const char* self) {
   return 0;
 }
 
+APART void* lives_first() { return keep(malloc(1230)); }
+APART void* lives_again() { return keep(malloc(1234)); }
+
+// Says where two blocks lay, one after the other: their sizes are one to malloc.
+int address() {
+  void* volatile first = lives_first();
+  free(first);
+  const auto again = reinterpret_cast<uintptr_t>(lives_again());
+  if (again != reinterpret_cast<uintptr_t>(first)) return 1;
+  printf("0x%zx", again + 100);
+  first = nullptr;
+  return 0;
+}
+
 APART void large_for_a_while(std::vector<void*>& blocks) {
   for (int i = 0; i < 20; ++i) blocks.push_back(malloc(100000));
 }
@@ -238,10 +264,14 @@ int main(int count, char** words) {
   if (strcmp(way, "ways") == 0) return ways();
   if (strcmp(way, "threads") == 0 && count == 4)
     return threads(static_cast<unsigned>(atoi(words[2])), static_cast<unsigned>(atoi(words[3])));
+  if (strcmp(way, "held") == 0 && count == 6) return held(words);
   if (strcmp(way, "grows") == 0) return grows();
   if (strcmp(way, "temporary") == 0) return temporary();
   if (strcmp(way, "forks") == 0) return forks(words[0]);
   if (strcmp(way, "peak") == 0) return peak();
-  fprintf(stderr, "usage: allocation_victim ways|threads N ROUNDS|grows|temporary|forks|peak\n");
+  if (strcmp(way, "address") == 0) return address();
+  fprintf(
+      stderr,
+      "usage: allocation_victim ways|threads N ROUNDS|held N ROUNDS READY UNTIL|grows|temporary|forks|peak|address\n");
   return 2;
 }
