@@ -1,6 +1,7 @@
 // links: analysis
 // Bytes as the data of a C library, and as a heap that is walked: whatever they are, it ends, and blocks do not
 // overlap.
+#include "analysis/heap_links.h"
 #include "analysis/heap_place.h"
 #include "analysis/heap_walk.h"
 
@@ -39,13 +40,24 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   if (end > start) layout.regions.push_back({start, end, end, start, 0});
   CopiedMemory memory(start, bytes);
   uint64_t behind = start;
-  auto result = walk_heap(layout, memory, [&](const HeapBlock& block, Bytes) {
+  std::vector<FreeLinks> links;
+  auto result = walk_heap(layout, memory, [&](const HeapBlock& block, Bytes first) {
+    FreeLinks taken{.chunk = block.chunk()};
+    if (first.size() == 16 && block.state == HeapBlockState::free) {
+      std::memcpy(&taken.next, first.data(), 8);
+      std::memcpy(&taken.previous, first.data() + 8, 8);
+      links.push_back(taken);
+    }
     if (block.chunk() < behind || block.chunk() + block.chunk_size > end) __builtin_trap();
     behind = block.chunk() + block.chunk_size;
     return true;
   });
   for (const HeapBreak& found : result.breaks)
     if (found.chunk < start || found.skipped > end - found.chunk) __builtin_trap();
+  auto broken = check_links(layout, links, result.skipped_bytes == 0, 64);
+  find_neighbours(layout, memory, broken);
+  for (const HeapBreak& found : broken)
+    if (found.before && found.before->chunk() >= found.chunk) __builtin_trap();
   if (size > 1) place_in_heap(layout, memory, start + data[1]);
   return 0;
 }

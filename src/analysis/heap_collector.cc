@@ -89,8 +89,17 @@ void HeapCollector::count(const HeapBlock& block) {
   }
 }
 
+void HeapCollector::take_links(const HeapBlock& block, Bytes first) {
+  FreeLinks taken{.chunk = block.chunk(), .arena = block.arena};
+  if (block.state != HeapBlockState::free || first.size() < 16) return;
+  std::memcpy(&taken.next, first.data(), 8);
+  std::memcpy(&taken.previous, first.data() + 8, 8);
+  links.push_back(taken);
+}
+
 bool HeapCollector::add(const HeapBlock& block, Bytes first) {
   count(block);
+  take_links(block, first);
   if (keeps_table_) (block.is_in_use() ? table : free_blocks).add(block.address, block.size);
   if (!block.is_in_use() || !is_wanted(block)) return true;
   matched.add(block.size);

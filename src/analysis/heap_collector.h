@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "analysis/block_table.h"
+#include "analysis/heap_links.h"
 #include "analysis/heap_report.h"
 #include "target/target.h"
 
@@ -64,12 +65,14 @@ class HeapCollector {
   std::vector<HeapBlock> blocks;
   BlockTable table;  // of blocks in use: for `block` and `unreachable`
   BlockTable free_blocks;
+  std::vector<FreeLinks> links;  // of free blocks in bins
 
  private:
   static constexpr uint64_t small = 64 << 10;
 
   bool is_wanted(const HeapBlock& block) const;
   void count(const HeapBlock& block);
+  void take_links(const HeapBlock& block, Bytes first);
 
   const HeapQuestion& question_;
   TypeHints hints_;

@@ -24,6 +24,7 @@ namespace {
 
 constexpr size_t most_pointers = 32;
 constexpr size_t shown_bytes = 64;
+constexpr size_t most_broken_links = 64;
 
 class HeapExamination {
  public:
@@ -63,6 +64,7 @@ class HeapExamination {
   void take_allocator(const HeapAllocator& allocator);
   Result<void> check_arena() const;
   void take_collected();
+  void take_breaks();
   void take_sizes();
   void take_types();
   void take_block();
@@ -183,9 +185,7 @@ void HeapExamination::take_collected() {
   report_.foreign_bytes = walked_.foreign_bytes;
   report_.skipped_bytes = walked_.skipped_bytes;
   report_.walked_bytes = walked_.walked_bytes;
-  report_.breaks = layout_->breaks;
-  report_.breaks.insert(report_.breaks.end(), walked_.breaks.begin(), walked_.breaks.end());
-  report_.breaks_left_out = walked_.breaks_left_out;
+  take_breaks();
   report_.notes.insert(report_.notes.end(), layout_->notes.begin(), layout_->notes.end());
   if (layout_->missing_mmapped() != 0)
     report_.notes.push_back(fmt::format("{} of {} blocks with mappings of their own were not found",
@@ -195,6 +195,17 @@ void HeapExamination::take_collected() {
   if (question_.ask == HeapAsk::block) take_block();
   if (question_.ask == HeapAsk::unreachable) take_leaks();
   keep_first_groups();
+}
+
+void HeapExamination::take_breaks() {
+  report_.breaks = layout_->breaks;
+  if (!layout_->is_moving) {
+    auto linked = check_links(*layout_, collected_->links, walked_.skipped_bytes == 0, most_broken_links);
+    report_.breaks.insert(report_.breaks.end(), linked.begin(), linked.end());
+    find_neighbours(*layout_, memory(), report_.breaks);
+  }
+  report_.breaks.insert(report_.breaks.end(), walked_.breaks.begin(), walked_.breaks.end());
+  report_.breaks_left_out = walked_.breaks_left_out;
 }
 
 void HeapExamination::take_sizes() {

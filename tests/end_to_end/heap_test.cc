@@ -159,6 +159,42 @@ TEST(DamagedHeap, TellsThatTheRestOfTheMemoryWasOverwritten) {
   EXPECT_EQ(answer["damage"][0]["before"]["address"], made.number("last"));
 }
 
+TEST(DamagedHeap, TellsWhereABinLeadsInCircles) {
+  Made made("heap_victim", "loop-in-bin");
+  const Json answer = ask({made.pid()});
+  ASSERT_EQ(answer["damage"].size(), 1u) << answer["damage"].dump(1);
+  const Json& damage = answer["damage"][0];
+  EXPECT_EQ(damage["chunk"], made.number("looped") - 16);
+  EXPECT_THAT(damage["what"].get<std::string>(), HasSubstr("leads on in its bin to " + made.said["leads_to"]));
+  EXPECT_EQ(damage["before"]["address"], made.number("before"));
+  EXPECT_EQ(damage["after"]["address"], made.number("after"));
+  EXPECT_FALSE(damage["under_change"].get<bool>());
+}
+
+TEST(DamagedHeap, TellsAFastBinThatLeadsInCircles) {
+  Made made("heap_victim", "loop-in-fast-bin");
+  const Json answer = ask({made.pid()});
+  ASSERT_EQ(answer["damage"].size(), 1u);
+  EXPECT_EQ(answer["damage"][0]["chunk"], made.number("looped") - 16);
+  EXPECT_THAT(answer["damage"][0]["what"].get<std::string>(), HasSubstr("twice in the lists of free blocks"));
+}
+
+TEST(DamagedHeap, TellsThatTheRestOfTheMemoryWasFreed) {
+  Made made("heap_victim", "freed-top");
+  const Json answer = ask({made.pid()});
+  ASSERT_EQ(answer["damage"].size(), 1u);
+  EXPECT_EQ(answer["damage"][0]["chunk"], made.number("last") - 16);
+  EXPECT_FALSE(answer["exact"].get<bool>());
+}
+
+TEST(DamagedHeap, MissesABlockWithItsOwnMappingWhoseSizeIsNonsense) {
+  Made made("heap_victim", "nonsense-mmapped");
+  const Json answer = ask({made.pid()});
+  EXPECT_EQ(answer["own_blocks"]["count"], 1);
+  EXPECT_THAT(answer["notes"].dump(), HasSubstr("1 of 2 blocks with mappings of their own were not found"));
+  EXPECT_EQ(ask({made.pid(), "--block", made.said["whole"]})["block"]["block"]["address"], made.number("whole"));
+}
+
 TEST(HeapOfABusyProcess, IsReadWhileItAllocates) {
   TemporaryFolder folder;
   Running busy({program("heap_busy"), folder / "ready"});

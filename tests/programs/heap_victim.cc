@@ -40,9 +40,9 @@ void say_totals() {
       info.keepcost);
 }
 
-// Nothing in here allocates.
-[[noreturn]] void stand_still(const char* path) {
-  say_totals();
+// Nothing in here allocates. mallinfo2() does not come back from a list that leads in circles.
+[[noreturn]] void stand_still(const char* path, bool with_totals = true) {
+  if (with_totals) say_totals();
   char partial[4096];
   snprintf(partial, sizeof partial, "%s.partial", path);
   const int file = open(partial, O_WRONLY | O_CREAT | O_TRUNC, 0644);
@@ -176,6 +176,47 @@ void broken_top(const char* path) {
   stand_still(path);
 }
 
+// A list of many blocks in one bin, and in its middle one that leads to one far behind itself again.
+void loop_in_bin(const char* path) {
+  constexpr size_t count = 200;
+  static void* blocks[2 * count];
+  for (void*& block : blocks) block = make(3000);
+  for (size_t i = 0; i < count; ++i) free(blocks[2 * i]);  // what lies between keeps them apart
+  volatile uint64_t* middle = static_cast<uint64_t*>(blocks[count]);
+  middle[0] = reinterpret_cast<uint64_t>(blocks[20]) - 16;
+  said->say("looped %p\nleads_to %p\nbefore %p\nafter %p\n", blocks[count], blocks[20], blocks[count - 1],
+            blocks[count + 1]);
+  stand_still(path, false);
+}
+
+void loop_in_fast_bin(const char* path) {
+  void* blocks[20];
+  for (void*& block : blocks) block = make(40);
+  for (void* block : blocks) free(block);  // the first fill the cache
+  const auto last = reinterpret_cast<uint64_t>(blocks[19]);
+  volatile uint64_t position = last;
+  *reinterpret_cast<volatile uint64_t*>(position) = (position >> 12) ^ (reinterpret_cast<uint64_t>(blocks[19]) - 16);
+  said->say("looped %#lx\n", last);
+  stand_still(path, false);
+}
+
+// As if the block before the rest of the memory were free.
+void freed_top(const char* path) {
+  void* last = make(100000);
+  volatile uint64_t* top = reinterpret_cast<uint64_t*>(static_cast<char*>(last) + malloc_usable_size(last) - 8);
+  said->say("last %p\n", last);
+  top[1] = top[1] & ~uint64_t{1};
+  stand_still(path);
+}
+
+void nonsense_mmapped(const char* path) {
+  char* block = make(size_t{30} << 20);
+  char* other = make(size_t{40} << 20);
+  reinterpret_cast<volatile uint64_t*>(block)[-1] = 0x4141414141414142;
+  said->say("broken %p\nwhole %p\n", block, other);
+  stand_still(path);
+}
+
 const std::map<std::string, std::function<void(const char*)>> modes = {
     {"one-arena", one_arena},
     {"4-arenas", [](const char* path) { arenas(4, path); }},
@@ -187,6 +228,10 @@ const std::map<std::string, std::function<void(const char*)>> modes = {
     {"overrun", overrun},
     {"loop-in-cache", loop_in_cache},
     {"broken-top", broken_top},
+    {"loop-in-bin", loop_in_bin},
+    {"loop-in-fast-bin", loop_in_fast_bin},
+    {"freed-top", freed_top},
+    {"nonsense-mmapped", nonsense_mmapped},
 };
 
 }  // namespace

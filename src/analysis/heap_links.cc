@@ -1,0 +1,87 @@
+#include "analysis/heap_links.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "analysis/heap_walk.h"
+
+namespace culprit {
+
+namespace {
+
+class LinkCheck {
+ public:
+  LinkCheck(const HeapLayout& layout, std::span<const FreeLinks> all, bool is_complete)
+      : layout_(layout), all_(all), is_complete_(is_complete) {}
+
+  std::optional<std::string> fault_of(const FreeLinks& links) const {
+    if (!leads_back(links, links.next, &FreeLinks::previous)) return words(links, "on", links.next);
+    if (leads_back(links, links.previous, &FreeLinks::next)) return {};
+    // It is the other one's fault if that leads nowhere.
+    const FreeLinks* other = find(links.previous);
+    if (other != nullptr && !leads_back(*other, other->next, &FreeLinks::previous)) return {};
+    return words(links, "back", links.previous);
+  }
+
+ private:
+  const FreeLinks* find(uint64_t chunk) const {
+    auto found = std::ranges::lower_bound(all_, chunk, {}, &FreeLinks::chunk);
+    return found == all_.end() || found->chunk != chunk ? nullptr : &*found;
+  }
+
+  bool leads_back(const FreeLinks& from, uint64_t to, uint64_t FreeLinks::*back) const {
+    const MallocState& arena = layout_.arenas[from.arena].state;
+    if (to >= arena.address && to < arena.address + arena.size) return true;  // the bin; its ends are checked elsewhere
+    const FreeLinks* found = find(to);
+    return found == nullptr ? !is_complete_ : found->*back == from.chunk;
+  }
+
+  static std::string words(const FreeLinks& links, std::string_view direction, uint64_t to) {
+    return fmt::format(
+        "the free block at {:#x} leads {} in its bin to {:#x}, which does not lead to it: one of them was "
+        "written to after it was freed",
+        links.chunk + chunk_header, direction, to + chunk_header);
+  }
+
+  const HeapLayout& layout_;
+  std::span<const FreeLinks> all_;
+  const bool is_complete_;
+};
+
+}  // namespace
+
+std::vector<HeapBreak> check_links(const HeapLayout& layout, std::span<const FreeLinks> all, bool is_complete,
+                                   size_t most) {
+  std::vector<HeapBreak> found;
+  const LinkCheck check(layout, all, is_complete);
+  for (const FreeLinks& links : all) {
+    if (found.size() == most) break;
+    auto fault = check.fault_of(links);
+    // Where a bin begins or ends with it, it was told already.
+    if (!fault || std::ranges::find(layout.breaks, links.chunk, &HeapBreak::chunk) != layout.breaks.end()) continue;
+    found.push_back({.chunk = links.chunk,
+                     .arena = links.arena,
+                     .is_under_change = layout.arenas[links.arena].is_busy,
+                     .what = std::move(*fault)});
+  }
+  return found;
+}
+
+void find_neighbours(const HeapLayout& layout, MemoryReader& memory, std::span<HeapBreak> breaks) {
+  std::vector<HeapBreak*> wanted;
+  for (HeapBreak& each : breaks)
+    if (!each.before && !each.after && layout.region_at(each.chunk) != nullptr) wanted.push_back(&each);
+  if (wanted.empty()) return;
+  std::ranges::stable_sort(wanted, {}, [](const HeapBreak* each) { return each->chunk; });
+  size_t first = 0;
+  std::optional<HeapBlock> last;
+  walk_heap(layout, memory, [&](const HeapBlock& block, Bytes) {
+    for (; first < wanted.size() && wanted[first]->chunk < block.chunk(); ++first) wanted[first]->after = block;
+    for (size_t i = first; i < wanted.size() && wanted[i]->chunk == block.chunk(); ++i) wanted[i]->before = last;
+    last = block;
+    return first < wanted.size();
+  });
+}
+
+}  // namespace culprit
