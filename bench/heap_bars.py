@@ -58,6 +58,27 @@ def heap_threads(bench):
              f"{median_ratio(results, 'two', 'one'):.2f} ×, {lost}", "")]
 
 
+def heap_analysis(bench):
+    """A recording of 100 million events: outstanding, peak, temporaries and what was in use when, by stack."""
+    def events_a_second(pairs, command):
+        answers = [run(command) for _ in range(bench.rounds)]
+        speed = 2 * pairs / statistics.median(answer.seconds for answer in answers) / 1e6
+        return speed, max(answer.peak_mib for answer in answers)
+
+    pairs, recording = 50_000_000, bench.folder / "loop.culprit"
+    run(heap_recorded(bench, bench.program("allocation_loop", pairs, 1, 8), recording.name))
+    ours, memory = events_a_second(pairs, [bench.culprit, "heap", str(recording), "--json"])
+    peer = ""
+    if shutil.which("heaptrack"):
+        fewer = pairs // 10
+        run(heaptracked(bench, bench.program("allocation_loop", fewer, 1, 8)))
+        written = next(bench.folder.glob("heaptrack.*"))
+        theirs, _ = events_a_second(fewer, ["heaptrack_print", str(written)])
+        peer = f"heaptrack_print {theirs:.1f} million/s"
+    return [("analysis of 100 million events by stack", "≥ 15 million events/s, ≤ 500 MB",
+             f"{ours:.1f} million/s, {memory:.0f} MiB", peer)]
+
+
 def heap_compiler(bench):
     source, unit = bench.folder / "unit.cc", bench.folder / "unit.ii"
     big_unit.write(source, 6)

@@ -146,7 +146,9 @@ PARTS = {"loop": loop, "bpf": bpf_bars.bpf, "ptrace": ptrace_bars.ptrace, "attac
          "untouched": untouched, "start_up": start_up, "size": size, "report": report, "symbols": symbols,
          "cores": core_bars.cores, "crash": crash_bars.crash, "breakpoints": breakpoint_bars.breakpoints,
          "locks": lock_bars.locks, "stacks": stack_bars.stacks, "inventory": inventory_bars.inventory,
-         "heap-walk": heap_walk_bars.heap_walk, "heap": heap_bars.heap_loop, "heap-threads": heap_bars.heap_threads, "heap-compiler": heap_bars.heap_compiler}
+         "heap-walk": heap_walk_bars.heap_walk, "heap": heap_bars.heap_loop, "heap-threads": heap_bars.heap_threads,
+         "heap-compiler": heap_bars.heap_compiler,
+         "heap-analysis": heap_bars.heap_analysis}
 
 
 def machine():

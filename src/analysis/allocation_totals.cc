@@ -47,9 +47,9 @@ void AllocationTotal::end_part(size_t part) {
 }
 
 void AllocationTotals::end_parts_until(Time time) {
-  const Time length = (window_.end - window_.start) / static_cast<Time>(part_count);
   // The last part ends with the recording.
   while (parts_done_ + 1 < part_count && time > part_end_) {
+    const Time length = (window_.end - window_.start) / static_cast<Time>(part_count);
     for (AllocationTotal& total : totals_) total.end_part(parts_done_);
     series_[parts_done_++] = std::exchange(most_in_part_, live_now_.bytes + left_now_);
     part_end_ += std::max<Time>(length, 1);

@@ -1,6 +1,7 @@
 // The block of allocations that allocation_encoder.cc writes, read back.
 #include <algorithm>
 #include <array>
+#include <utility>
 
 #include "trace/address_history.h"
 #include "trace/block_heads.h"
@@ -15,8 +16,11 @@ namespace {
 
 class AllocationDecoder {
  public:
-  AllocationDecoder(Bytes events, const BlockHeader& header, const BlockNumbers& numbers)
-      : header_(header), numbers_(numbers), reader_(events) {}
+  AllocationDecoder(Bytes events, const BlockHeader& header, const BlockNumbers& numbers, DecodedBlock used)
+      : header_(header), numbers_(numbers), reader_(events), block_(std::move(used)) {
+    block_.allocations.clear();
+    block_.order.clear();
+  }
 
   std::optional<DecodedBlock> decode();
 
@@ -67,7 +71,7 @@ void AllocationDecoder::read_section(uint32_t section) {
              &addresses = column(AllocationColumn::address);
   // Every event has a byte here: a count is no more than the bytes there are.
   if (head.count > time_low.remaining()) return time_low.fail();
-  AllocationEvent event{.time = heads_.base_time, .process = head.process, .tid = head.tid};
+  Time time = heads_.base_time;
   addresses_.clear();
   for (uint32_t i = 0; i < head.count; ++i) {
     const uint64_t number = numbers.take_uleb128();
@@ -78,24 +82,30 @@ void AllocationDecoder::read_section(uint32_t section) {
       recipe.last_size = 0;
     }
     const uint64_t low = time_low.take<uint8_t>();
-    event.time = added(event.time, unzigzag(time_high.take_uleb128() << 8 | low));
-    event.function = recipe.function;
-    event.action = recipe.action;
-    event.stack = recipe.stack;
+    time = added(time, unzigzag(time_high.take_uleb128() << 8 | low));
+    uint64_t size = 0;
     std::optional<uint64_t> address;
     if (recipe.action == AllocationAction::allocate) {
       recipe.last_size =
           static_cast<uint64_t>(added(static_cast<int64_t>(recipe.last_size), unzigzag(sizes.take_uleb128())));
-      event.size = recipe.last_size;
-      address = addresses_.allocated(addresses.take_uleb128(), event.size);
+      size = recipe.last_size;
+      address = addresses_.allocated(addresses.take_uleb128(), size);
     } else {
-      event.size = 0;
       const uint64_t back = addresses.take_uleb128();
       address = back != 0 ? addresses_.released(back) : addresses_.released_elsewhere(addresses.take_uleb128());
     }
     if (!address) return addresses.fail();
+    block_.order.push_back({time, 0, static_cast<uint32_t>(block_.allocations.size())});
+    // Written where it stays: a copy of an event that was just put together field by field stalls.
+    AllocationEvent& event = block_.allocations.emplace_back();
+    event.time = time;
     event.address = *address;
-    block_.allocations.push_back(event);
+    event.size = size;
+    event.process = head.process;
+    event.tid = head.tid;
+    event.stack = recipe.stack;
+    event.function = recipe.function;
+    event.action = recipe.action;
   }
 }
 
@@ -109,16 +119,15 @@ bool AllocationDecoder::number_places() {
     cursors.push_back({start, start + head.count});
     start += head.count;
   }
-  block_.order.resize(block_.allocations.size());
   uint32_t recorded = 0;
   for (const Run& run : heads_.runs) {
     if (run.section >= cursors.size()) return false;
     Cursor& cursor = cursors[run.section];
     if (run.length > cursor.end - cursor.next) return false;
     for (uint64_t i = 0; i < run.length; ++i, ++cursor.next, ++recorded) {
-      const Time time = block_.allocations[cursor.next].time;
-      if (time < header_.first_time || time > header_.last_time) return false;
-      block_.order[cursor.next] = {time, recorded, cursor.next};
+      EventPlace& place = block_.order[cursor.next];
+      if (place.time < header_.first_time || place.time > header_.last_time) return false;
+      place.recorded = recorded;
     }
   }
   return recorded == header_.event_count && recorded == block_.allocations.size();
@@ -130,7 +139,9 @@ std::optional<DecodedBlock> AllocationDecoder::decode() {
   for (size_t i = 0; i < allocation_column_count; ++i)
     columns_.emplace_back(reader_.take_bytes(reader_.take_uleb128()));
   if (!reader_) return std::nullopt;
-  block_.allocations.reserve(std::min<size_t>(header_.event_count, column(AllocationColumn::time_low).remaining()));
+  const size_t most = std::min<size_t>(header_.event_count, column(AllocationColumn::time_low).remaining());
+  block_.allocations.reserve(most);
+  block_.order.reserve(most);
   for (uint32_t i = 0; i < heads_.sections.size(); ++i) read_section(i);
   const bool all_read = std::all_of(columns_.begin(), columns_.end(), [](const ByteReader& c) { return bool(c); });
   if (!all_read || !number_places()) return std::nullopt;
@@ -140,8 +151,9 @@ std::optional<DecodedBlock> AllocationDecoder::decode() {
 
 }  // namespace
 
-std::optional<DecodedBlock> decode_allocations(Bytes events, const BlockHeader& header, const BlockNumbers& numbers) {
-  return AllocationDecoder(events, header, numbers).decode();
+std::optional<DecodedBlock> decode_allocations(Bytes events, const BlockHeader& header, const BlockNumbers& numbers,
+                                               DecodedBlock used) {
+  return AllocationDecoder(events, header, numbers, std::move(used)).decode();
 }
 
 }  // namespace culprit

@@ -27,7 +27,8 @@ struct DecodedBlock {
 
 // nullopt: contradicts the format, the header, or the definitions.
 std::optional<DecodedBlock> decode_events(Bytes events, const BlockHeader& header, const BlockNumbers& numbers);
-// The same of a block of allocations.
-std::optional<DecodedBlock> decode_allocations(Bytes events, const BlockHeader& header, const BlockNumbers& numbers);
+// The same of a block of allocations. `used`: one that is no more needed, for the sake of its memory.
+std::optional<DecodedBlock> decode_allocations(Bytes events, const BlockHeader& header, const BlockNumbers& numbers,
+                                               DecodedBlock used = {});
 
 }  // namespace culprit

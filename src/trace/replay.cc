@@ -5,6 +5,7 @@
 #include <future>
 #include <limits>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <thread>
 
@@ -40,12 +41,36 @@ std::optional<std::string> raw_events(const RecordingBytes& bytes, const Scanned
   return decompress(packed->subspan(before), block.header.events_raw_size);
 }
 
-Loaded load(const RecordingBytes& bytes, const ScannedBlock& block) {
+// Blocks of allocations that were sent, kept for the next ones: fresh memory of some 20 MB a block costs page faults.
+// Thread-safe.
+class UsedBlocks {
+ public:
+  void put(DecodedBlock block) {
+    if (block.allocations.empty()) return;
+    std::lock_guard lock(mutex_);
+    if (blocks_.size() < most) blocks_.push_back(std::move(block));
+  }
+  DecodedBlock take() {
+    std::lock_guard lock(mutex_);
+    if (blocks_.empty()) return {};
+    DecodedBlock block = std::move(blocks_.back());
+    blocks_.pop_back();
+    return block;
+  }
+
+ private:
+  static constexpr size_t most = 4;
+  std::mutex mutex_;
+  std::vector<DecodedBlock> blocks_;
+};
+
+Loaded load(const RecordingBytes& bytes, const ScannedBlock& block, UsedBlocks& used) {
   Loaded loaded;
   auto raw = raw_events(bytes, block, loaded.overwritten);
   const bool of_allocations = block.header.kind == static_cast<uint16_t>(trace_format::BlockKind::allocations);
-  auto decode = of_allocations ? decode_allocations : decode_events;
-  if (raw) loaded.block = decode(as_bytes(*raw), block.header, block.numbers);
+  if (raw)
+    loaded.block = of_allocations ? decode_allocations(as_bytes(*raw), block.header, block.numbers, used.take())
+                                  : decode_events(as_bytes(*raw), block.header, block.numbers);
   if (loaded.block && block.after != INT64_MIN)
     std::erase_if(loaded.block->order, [&](const EventPlace& place) { return place.time <= block.after; });
   return loaded;
@@ -62,6 +87,7 @@ class DecodeAhead {
 
   bool at_end() const { return next_ == blocks_.size(); }
   const ScannedBlock& next() const { return blocks_[next_]; }
+  void give_back(DecodedBlock block) { used_.put(std::move(block)); }
 
   Loaded take() {
     start_jobs();
@@ -76,7 +102,7 @@ class DecodeAhead {
   void start_jobs() {
     while (jobs_.size() < ahead_ && next_ + jobs_.size() < blocks_.size()) {
       const ScannedBlock& block = blocks_[next_ + jobs_.size()];
-      jobs_.push_back(std::async(policy_, [this, &block] { return load(bytes_, block); }));
+      jobs_.push_back(std::async(policy_, [this, &block] { return load(bytes_, block, used_); }));
     }
   }
 
@@ -85,7 +111,8 @@ class DecodeAhead {
   std::launch policy_;
   size_t ahead_ = 1;
   size_t next_ = 0;
-  std::deque<std::future<Loaded>> jobs_;
+  UsedBlocks used_;
+  std::deque<std::future<Loaded>> jobs_;  // they use all of the above
 };
 
 struct Cursor {
@@ -147,6 +174,7 @@ ReplayLosses replay_blocks(const RecordingBytes& bytes, const std::vector<Scanne
     } while (!cursor.at_end() && cursor.time() < others);
     if (cursor.at_end()) {
       open_bytes -= cursor.memory;
+      ahead.give_back(std::move(cursor.block));
       open.pop_back();
     } else {
       std::push_heap(open.begin(), open.end(), comes_later);

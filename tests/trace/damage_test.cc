@@ -10,6 +10,7 @@
 #include "base/syscall.h"
 #include "support/event_log.h"
 #include "support/sample_events.h"
+#include "trace/trace_format.h"
 #include "trace/trace_reader.h"
 #include "trace/trace_writer.h"
 
@@ -150,8 +151,9 @@ TEST(DamagedTrace, OfANewerFormatIsRefusedInOneSentence) {
   auto trace = opened(recording.bytes);
   ASSERT_FALSE(trace);
   EXPECT_EQ(trace.error().kind, ErrorKind::unsupported);
-  EXPECT_EQ(trace.error().what,
-            "x.culprit was written by a newer culprit (format 2.2 at offset 8; this one reads up to 1.x)");
+  EXPECT_EQ(trace.error().what, "x.culprit was written by a newer culprit (format 2." +
+                                    std::to_string(trace_format::minor_version) +
+                                    " at offset 8; this one reads up to 1.x)");
 }
 
 struct Refusal {
