@@ -1,5 +1,6 @@
 // The agent's beginning in a process that runs already: called by the collector on a borrowed thread, between any two
-// instructions of the program, while the other threads run. No libc, no locks; what goes wrong is told.
+// instructions of the program, while the other threads run. Of libc dlsym() alone; what goes wrong is told.
+#include "agent/heap_gate.h"
 #include "agent/made_hooks.h"
 #include "agent/memory.h"
 #include "agent/patch.h"
@@ -22,6 +23,7 @@ void begin_anew() {
   forget_rules();
   forget_stacks(0, ~uint64_t{0});
   forget_stubs();
+  forget_gate();
 }
 
 // The record that the collector claimed for this process.
@@ -39,6 +41,7 @@ bool take_process_record(uint32_t index) {
 
 culprit_attach_result attach_to(culprit_attach& attach) {
   begin_anew();
+  open_gate(attach);
   SessionText text;
   if (!take_session_value(attach.session, text) || !open_session(text)) return CULPRIT_ATTACH_NO_SESSION;
   process.pid = static_cast<uint32_t>(raw_syscall(__NR_getpid));
@@ -52,6 +55,8 @@ culprit_attach_result attach_to(culprit_attach& attach) {
 }  // namespace
 
 extern "C" __attribute__((visibility("default"))) void culprit_attach(culprit_attach* attach) {
+  // First of all: it may have to wait for the loader's lock, and only who has done nothing yet can be made to give up.
+  find_allocator_of_program(attach->allocator);
   attach->jump_count = 0;
   attach->result = attach_to(*attach);
   if (attach->result != CULPRIT_ATTACH_DONE) process.base = nullptr;

@@ -119,7 +119,7 @@ void before_exec(Registers& registers, uint32_t call) {
   auto* name = reinterpret_cast<const char*>(path);
   emit(registers, new_record(CULPRIT_RECORD_EXEC, call), can_read(name, 1) ? name : nullptr);
   constexpr uint64_t at_fdcwd = static_cast<uint64_t>(-100);
-  bool possible = agent_is_reachable() && !changes_user(at ? registers.rdi : at_fdcwd, path);
+  bool possible = follows() && agent_is_reachable() && !changes_user(at ? registers.rdi : at_fdcwd, path);
   const char** list = possible ? with_agent(reinterpret_cast<const char* const*>(environment)) : nullptr;
   if (list == nullptr) return count_lost(CULPRIT_LOST_EXEC_NOT_FOLLOWED);
   environment = address_of(list);

@@ -72,7 +72,7 @@ void before_fork(Registers& registers, uint32_t call) {
 
 void after_fork(const Registers& registers, uint32_t call) {
   uint64_t flags = clone_flags(registers, call);
-  if ((flags & CLONE_THREAD) != 0) return;
+  if ((flags & CLONE_THREAD) != 0 || !follows()) return;
   if (registers.rax != 0) return after_fork_in_parent(registers, call, flags);
   // A child with memory of its own has been made known on entering the hook (become_fork_child).
   if ((flags & CLONE_VM) == 0 || (flags & CLONE_VFORK) == 0) return;

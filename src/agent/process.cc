@@ -52,7 +52,7 @@ bool claim_process_record(uint32_t parent_pid, uint64_t begin_tsc) {
     record.begin_tsc = begin_tsc;
     record.sites_patched = record.sites_refused = record.slots_refused = 0;
     record.patch_error = 0;
-    record.table_generation = 0;
+    record.table_generation = record.children_left_out = 0;
     process.record = &record;
     process.record_index = index;
     __atomic_store_n(&record.state, CULPRIT_PROCESS_LIVE, __ATOMIC_RELEASE);
@@ -71,6 +71,12 @@ void become_fork_child(uint64_t fork_tsc) {
   thread.vfork_child = 0;
   thread.fork_tsc = 0;
   *alive_word = 1;
+  if (!follows()) {
+    if (parent != nullptr) __atomic_fetch_add(&process.record->children_left_out, 1, __ATOMIC_RELAXED);
+    process.record = nullptr;
+    process.base = nullptr;
+    return;
+  }
   if (!claim_process_record(parent_pid, fork_tsc != 0 ? fork_tsc : tsc()) || !ensure_slot()) return;
   // The memory is a copy of the parent's, so are the mappings and their tables.
   if (parent != nullptr) {

@@ -34,6 +34,9 @@ inline bool recording() {
          __atomic_load_n(&process.session->collector_finished, __ATOMIC_RELAXED) == 0;
 }
 
+// Whether what the process forks and executes is recorded, too.
+inline bool follows() { return (process.session->flags & CULPRIT_SESSION_FOLLOWS) != 0; }
+
 // After a wait for the collector that was in vain: is there still one?
 void look_for_collector();
 

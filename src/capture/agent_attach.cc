@@ -15,10 +15,12 @@
 #include "capture/agent_recorder.h"
 #include "capture/counting_sink.h"
 #include "capture/eject.h"
+#include "capture/entry_patching.h"
 #include "capture/handle_calls.h"
 #include "capture/inject.h"
-#include "target/raised_priority.h"
+#include "capture/memory_sink.h"
 #include "capture/victim_check.h"
+#include "target/raised_priority.h"
 
 namespace culprit {
 namespace {
@@ -48,14 +50,20 @@ auto in_own_thread(Work work, Serve serve) {
 
 class AgentAttach final : public LiveRecorder {
  public:
-  AgentAttach(uint32_t pid, AgentFile agent, EventSink& sink) : pid_(pid), agent_(std::move(agent)), sink_(sink) {}
+  AgentAttach(const WatchRequest& request, AgentFile agent, EventSink& sink)
+      : request_(request),
+        pid_(request.pids.front()),
+        agent_(std::move(agent)),
+        sink_(sink),
+        memory_sink_(sink_, request.memory.value_or(BlockSizes{}), !request.is_second) {}
   ~AgentAttach() override { finish(); }
 
   Result<void> start(TraceTables& tables) {
     CULPRIT_TRY(check_victim(pid_, agent_));
-    auto recorder = AgentRecorder::create(agent_.path, tables, sink_);
+    auto recorder = AgentRecorder::create(agent_.path, tables, events());
     if (!recorder) return tl::unexpected<Error>(recorder.error());
     recorder_ = std::move(*recorder);
+    if (!request_.handles) recorder_->follow_nobody();
     CULPRIT_TRY(clear_leftovers());
     auto memory = VictimMemory::open(pid_);
     if (!memory) return not_attached(memory.error());
@@ -68,17 +76,56 @@ class AgentAttach final : public LiveRecorder {
       take_agent_out(pid_);
       return not_attached(injected.error());
     }
-    recorder_->attached(*plan, since, blind_spots(*injected));
+    allocator_ = plan->argument;
+    if (request_.handles)
+      recorder_->attached(*plan, since, blind_spots(*injected));
+    else
+      recorder_->attached_for_memory(*plan, since, request_.is_second);
     is_recording_ = true;
-    return {};
+    return request_.memory ? record_memory(*request_.memory) : Result<void>();
   }
 
   std::string name() const override { return "agent"; }
   bool round() override { return recorder_->round(); }
   void sleep(std::chrono::microseconds limit) override { recorder_->sleep(limit); }
-  void take_snapshots(SnapshotReason reason) override { recorder_->take_snapshots(reason); }
+  void take_snapshots(SnapshotReason reason) override {
+    if (request_.handles) recorder_->take_snapshots(reason);
+  }
   void hand_on_losses() override { recorder_->hand_on_losses(); }
   void ended(uint32_t pid, int wait_status) override { recorder_->ended(pid, wait_status); }
+  bool can_record_memory() const override { return true; }
+
+  Result<void> record_memory(const BlockSizes& sizes) override {
+    std::string unseen;
+    auto put = in_process(pid_, [&](TouchedProcess& victim, const AgentPresence& agent) -> Result<void> {
+      auto blind_spot = put_entries(victim, agent, allocator_.allocator, allocator_.gate, sizes);
+      if (!blind_spot) return tl::unexpected<Error>(blind_spot.error());
+      unseen = *blind_spot;
+      return {};
+    });
+    has_entries_ = put.has_value();
+    if (put && !unseen.empty()) events().on_loss({LossKind::process_not_followed, 1, ProcessId::none, unseen});
+    if (put) return {};
+    return fail(put.error().kind,
+                fmt::format("the memory of process {} cannot be recorded: {}", pid_, put.error().what));
+  }
+
+  // At once in the process itself, as it may be in a hurry; then in what it has forked since.
+  Result<void> leave_memory() override {
+    if (!std::exchange(has_entries_, false)) return {};
+    Result<void> result = in_process(pid_, take_entries);
+    if (!result && result.error().kind != ErrorKind::gone) {
+      has_entries_ = true;
+      return result;
+    }
+    result = {};
+    for (uint32_t pid : processes_of_session(recorder_->memory().inode())) {
+      auto taken = in_process(pid, take_entries);
+      if (!taken && taken.error().kind != ErrorKind::gone) result = tl::unexpected<Error>(taken.error());
+    }
+    return result;
+  }
+
   bool has_targets() const override { return recorder_->tree_is_alive(); }
 
   RecorderStatus status() const override {
@@ -88,16 +135,36 @@ class AgentAttach final : public LiveRecorder {
 
   void finish() override {
     if (!std::exchange(is_recording_, false)) return;
+    leave_memory();
     // What nobody explains is believed when it is seen twice.
     for (int time = 0; time < 2; time++) {
       recorder_->round();
-      recorder_->take_snapshots(SnapshotReason::on_demand);
+      take_snapshots(SnapshotReason::on_demand);
     }
     take_agents_out();
     recorder_->finish();
   }
 
  private:
+  EventSink& events() {
+    if (request_.handles) return sink_;
+    return memory_sink_;
+  }
+
+  template <typename Work>
+  Result<void> in_process(uint32_t pid, Work work) {
+    auto memory = VictimMemory::open(pid);
+    if (!memory) return tl::unexpected<Error>(memory.error());
+    auto code = recorder_->code_of(pid);
+    if (!code) return tl::unexpected<Error>(code.error());
+    auto agent = find_agent(pid, agent_);
+    if (!agent) return tl::unexpected<Error>(agent.error());
+    TouchedProcess victim{pid, std::move(*memory), *code, 0, {}};
+    auto result = in_own_thread([&]() -> Result<void> { return work(victim, *agent); }, [&] { recorder_->round(); });
+    longest_stop_ = std::max(longest_stop_, victim.longest_stop);
+    return result;
+  }
+
   tl::unexpected<Error> not_attached(const Error& error) const {
     bool names_it = error.what.starts_with("process ") || error.what.starts_with("no thread of process ");
     return fail(error.kind,
@@ -136,8 +203,8 @@ class AgentAttach final : public LiveRecorder {
 
   Result<std::vector<uint16_t>> put_agent_in(AgentRecorder::AttachPlan& plan, VictimMemory memory) {
     TouchedProcess victim{pid_, std::move(memory), plan.code, 0, {}};
-    auto result =
-        in_own_thread([&] { return inject(victim, agent_, plan.argument); }, [&] { recorder_->serve_newcomers(); });
+    auto result = in_own_thread([&] { return inject(victim, agent_, plan.argument, request_.handles); },
+                                [&] { recorder_->serve_newcomers(); });
     longest_stop_ = std::max(longest_stop_, victim.longest_stop);
     return result;
   }
@@ -182,9 +249,13 @@ class AgentAttach final : public LiveRecorder {
     return sentence;
   }
 
+  WatchRequest request_;
   uint32_t pid_;
   AgentFile agent_;
   CountingSink sink_;
+  MemorySink memory_sink_;
+  culprit_attach allocator_{};  // what the agent said of it
+  bool has_entries_ = false;    // of the allocator, patched
   std::unique_ptr<AgentRecorder> recorder_;
   bool is_recording_ = false, is_serving_ = false;
   Time longest_stop_ = 0;
@@ -211,7 +282,7 @@ Result<std::unique_ptr<LiveRecorder>> start_agent_recorder(const WatchRequest& r
   CULPRIT_TRY(check_library_path(libraries.patching));
   auto agent = AgentFile::open(libraries.patching);
   if (!agent) return tl::unexpected<Error>(agent.error());
-  auto attach = std::make_unique<AgentAttach>(request.pids.front(), std::move(*agent), sink);
+  auto attach = std::make_unique<AgentAttach>(request, std::move(*agent), sink);
   CULPRIT_TRY(attach->start(tables));
   return attach;
 }

@@ -137,13 +137,26 @@ Result<AgentRecorder::AttachPlan> AgentRecorder::plan_attach(uint32_t pid) {
 
 void AgentRecorder::attached(const AttachPlan& plan, Time since, const std::string& blind_spots) {
   WatchedProcess& process = book_.launched(plan.pid, since);
+  begin_with(process, plan);
+  std::string unfit = images_.unfit_sites(process);
+  book_.set_sight(process, Sight::agent, unfit + (unfit.empty() || blind_spots.empty() ? "" : "; ") + blind_spots);
+  requests_.snapshot(process, SnapshotReason::start, false);
+}
+
+void AgentRecorder::begin_with(WatchedProcess& process, const AttachPlan& plan) {
   process.record = static_cast<int>(plan.record);
   process.said_hello = true;
   images_.read_mappings(process, images_.table_generation(process));
   images_.publish(process, false);
-  std::string unfit = images_.unfit_sites(process);
-  book_.set_sight(process, Sight::agent, unfit + (unfit.empty() || blind_spots.empty() ? "" : "; ") + blind_spots);
-  requests_.snapshot(process, SnapshotReason::start, false);
+}
+
+void AgentRecorder::attached_for_memory(const AttachPlan& plan, Time since, bool is_told_of) {
+  auto& rows = tables_.processes;
+  auto row = std::find_if(rows.rbegin(), rows.rend(), [&](const Process& process) { return process.pid == plan.pid; });
+  const bool is_known = is_told_of && row != rows.rend();
+  begin_with(is_known ? book_.known(plan.pid, id_at<ProcessId>(static_cast<size_t>(rows.rend() - row) - 1), since)
+                      : book_.launched(plan.pid, since),
+             plan);
 }
 
 void AgentRecorder::serve_newcomers() {
@@ -155,6 +168,12 @@ void AgentRecorder::serve_newcomers() {
 void AgentRecorder::take_snapshots(SnapshotReason reason) {
   for (WatchedProcess& process : book_.all())
     if (!process.ended) requests_.snapshot(process, reason, false);
+}
+
+void AgentRecorder::count_children_left_out(const WatchedProcess& process) {
+  culprit_process& record = memory_.process(static_cast<uint32_t>(process.record));
+  losses_.add(LossKind::process_not_followed, __atomic_exchange_n(&record.children_left_out, 0, __ATOMIC_RELAXED),
+              process.id, "a process that it forked: attach to that one to see what it allocates");
 }
 
 void AgentRecorder::retire_image(WatchedProcess& process) {
@@ -172,6 +191,7 @@ void AgentRecorder::retire_image(WatchedProcess& process) {
         fmt::format("libc could not be patched ({}), nothing was seen of it; run it again with --wrappers", why));
   }
   losses_.add(LossKind::thread_slots, load_shared(record.slots_refused), process.id);
+  count_children_left_out(process);
   if ((load_shared(record.flags) & CULPRIT_PROCESS_OWN_ALLOCATOR) != 0)
     losses_.add(LossKind::process_not_followed, 1, process.id,
                 "an allocator of its own, which culprit could not be put in front of: what came from it was not seen");
@@ -250,6 +270,8 @@ void AgentRecorder::finish() {
   memory_.finish();
   slots_.drain_all();
   find_ended_processes();  // those that ended since the last look
+  for (const WatchedProcess& process : book_.all())
+    if (!process.ended && process.record >= 0) count_children_left_out(process);
   uint64_t left_out = shared_tables_.left_out();
   losses_.add(LossKind::memory_limit, left_out - std::exchange(tables_left_out_, left_out), ProcessId::none,
               "unwind tables that found no place in shared memory");

@@ -43,6 +43,10 @@ class AgentRecorder {
   };
   Result<AttachPlan> plan_attach(uint32_t pid);
   void attached(const AttachPlan& plan, Time since, const std::string& blind_spots);
+  // The same where memory alone is recorded, of nobody but this process.
+  void attached_for_memory(const AttachPlan& plan, Time since, bool is_told_of);
+  // Before plan_attach(): what processes fork and execute is not recorded.
+  void follow_nobody() { store_shared(memory_.header().flags, 0); }
   void abandon(const AttachPlan& plan) { memory_.free_process(plan.record); }
   // Lets agents in that just begin, and nothing else.
   void serve_newcomers();
@@ -70,6 +74,8 @@ class AgentRecorder {
  private:
   AgentRecorder(SessionMemory memory, SessionSocket socket, TraceTables& tables, EventSink& sink);
 
+  void begin_with(WatchedProcess& process, const AttachPlan& plan);
+  void count_children_left_out(const WatchedProcess& process);
   void retire_image(WatchedProcess& process);
   void process_ended(WatchedProcess& process);
   void find_ended_processes();

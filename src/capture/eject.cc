@@ -6,8 +6,8 @@
 #include <algorithm>
 #include <cstring>
 
-#include "target/process_stopper.h"
-#include "capture/tsc_clock.h"
+#include "capture/entry_patching.h"
+#include "capture/stopped_moment.h"
 #include "unwind/unwinder.h"
 #include "wire/agent_attach.h"
 
@@ -33,14 +33,13 @@ std::vector<PatchedSite> find_patches(TouchedProcess& victim, const AgentPresenc
 // With all threads stopped.
 class Unpatching {
  public:
-  Unpatching(TouchedProcess& victim, const AgentPresence& agent) : victim_(victim), agent_(agent) {}
+  Unpatching(TouchedProcess& victim, const AgentPresence& agent)
+      : victim_(victim), agent_(agent), entries_(find_allocator_entries(victim.code)) {}
 
   // Threads that are in the agent get out by themselves, whatever stands in libc then. One that is just beginning there
   // may have patched more since the last time.
   bool restore() {
-    return std::ranges::all_of(find_patches(victim_, agent_), [&](const PatchedSite& site) {
-      return victim_.memory.write(site.start, std::as_bytes(std::span(site.site.original, jump_size)));
-    });
+    return take_entries_back(victim_, agent_, entries_) == EntriesTaken::all && restore_sites();
   }
 
   // Takes threads out of stubs where that is possible. True: no thread has anything to do in the agent any more.
@@ -51,6 +50,12 @@ class Unpatching {
   }
 
  private:
+  bool restore_sites() {
+    return std::ranges::all_of(find_patches(victim_, agent_), [&](const PatchedSite& site) {
+      return victim_.memory.write(site.start, std::as_bytes(std::span(site.site.original, jump_size)));
+    });
+  }
+
   bool take_out(ProcessStopper::Thread& thread) const {
     UnwindRegisters at{thread.registers.rip, thread.registers.rsp, thread.registers.rbp};
     bool is_in_agent = agent_.covers(at.ip);
@@ -78,7 +83,7 @@ class Unpatching {
   // be told. Most stacks hold no address of the agent at all, which is quickly seen; where one does, it may be what an
   // earlier call left there.
   bool returns_to_agent(const UnwindRegisters& registers, bool waits) const {
-    std::vector<uint64_t> words = stack_words(registers.sp);
+    std::vector<uint64_t> words = stack_words(victim_, registers.sp);
     auto is_in_agent = [&](uint64_t address) { return agent_.covers(address); };
     if (!words.empty() && std::ranges::none_of(words, is_in_agent)) return false;
     auto lookup = [&](uint64_t pc) { return victim_.code.unwind_code_at(pc); };
@@ -94,30 +99,18 @@ class Unpatching {
     return stack.is_truncated;
   }
 
-  // struct rt_sigframe: the return address, then the ucontext with the program counter at 168.
   bool change_signal_frame(uint64_t stack_pointer, const std::vector<uint64_t>& words, uint64_t pc) const {
-    constexpr size_t pc_at = (8 + 168) / sizeof(uint64_t);
     auto way = way_out(pc);
-    for (size_t i = pc_at; way && i < words.size(); i++) {
-      bool is_frame = words[i] == pc && words[i - pc_at] == victim_.code.libc().sigreturn;
+    for (size_t i = pc_in_signal_frame; way && i < words.size(); i++) {
+      bool is_frame = words[i] == pc && words[i - pc_in_signal_frame] == victim_.code.libc().sigreturn;
       if (is_frame) return victim_.memory.write_value(stack_pointer + i * sizeof(uint64_t), *way);
     }
     return false;
   }
 
-  // What the stack holds; empty: it is not to be had, or more than can be looked at while threads stand still.
-  std::vector<uint64_t> stack_words(uint64_t stack_pointer) const {
-    constexpr uint64_t most_looked_at = 1 << 20;
-    uint64_t end = victim_.code.end_of_mapping(stack_pointer);
-    if (stack_pointer % sizeof(uint64_t) != 0 || end <= stack_pointer || end - stack_pointer > most_looked_at)
-      return {};
-    std::vector<uint64_t> words((end - stack_pointer) / sizeof(uint64_t));
-    if (!victim_.memory.read(stack_pointer, std::as_writable_bytes(std::span(words)))) return {};
-    return words;
-  }
-
   TouchedProcess& victim_;
   const AgentPresence& agent_;
+  const std::vector<AllocatorEntry> entries_;
 };
 
 struct Undone {
@@ -126,22 +119,13 @@ struct Undone {
 
 Result<Undone> undo_patches(TouchedProcess& victim, const AgentPresence& agent) {
   Unpatching unpatching(victim, agent);
-  ProcessStopper stopper(victim.pid, victim.late);
   Undone undone;
-  Time deadline = monotonic_now() + leaving_time;
-  Result<void> stopped;
-  for (int tries = 0; !undone.is_clear && monotonic_now() < deadline; tries++) {
-    stopped = stopper.stop(stop_patience_of_try(tries));
-    if (!stopped && stopped.error().kind != ErrorKind::limit) return tl::unexpected<Error>(stopped.error());
-    if (stopped) {
-      if (!victim.is_same_program()) return fail(ErrorKind::gone, "it began another program");
-      undone.is_unpatched = unpatching.restore();
-      undone.is_clear = undone.is_unpatched && unpatching.clear(stopper.threads());
-    }
-    stopper.release();
-    if (!undone.is_clear) stopper.rest(std::min(tries + 1, 20) * 1'000'000);
-  }
-  victim.longest_stop = std::max(victim.longest_stop, stopper.longest_stop());
+  auto done = while_stopped(victim, leaving_time, [&](std::vector<ProcessStopper::Thread>& threads) -> Result<bool> {
+    undone.is_unpatched = unpatching.restore();
+    undone.is_clear = undone.is_unpatched && unpatching.clear(threads);
+    return undone.is_clear;
+  });
+  if (!done && done.error().kind != ErrorKind::limit) return tl::unexpected<Error>(done.error());
   return undone;
 }
 
@@ -222,7 +206,8 @@ Result<Ejection> eject(TouchedProcess& victim, const AgentFile& file) {
   if (!undone) return tl::unexpected<Error>(undone.error());
   ejection.is_unpatched = undone->is_unpatched;
   if (!undone->is_unpatched) {
-    ejection.left_behind = "the agent, asleep: the process could not be stopped for a moment";
+    ejection.left_behind = "the agent, asleep: the process could not be stopped for a moment, or a breakpoint stands "
+                           "where its allocator was patched";
     return ejection;
   }
   if (!undone->is_clear) {

@@ -7,8 +7,8 @@
 #include <algorithm>
 #include <cstring>
 
-#include "target/process_stopper.h"
-#include "capture/tsc_clock.h"
+#include "capture/allocator_entries.h"
+#include "capture/stopped_moment.h"
 
 namespace culprit {
 namespace {
@@ -86,12 +86,20 @@ bool is_of_no_account(const culprit_site& site, const culprit_attach& answer) {
          (site.number == SYS_ioctl || (site.number == SYS_read && answer.fanotify_count == 0));
 }
 
-Plan make_plan(const VictimCode& code, const culprit_attach& answer) {
+// What the agent has to see whatever it records: code that comes and goes, threads and processes that begin and end, and
+// what keeps it from calling the kernel.
+constexpr uint16_t vital_calls[] = {SYS_fork,   SYS_vfork,  SYS_clone, 435 /* clone3 */, SYS_execve,  SYS_execveat,
+                                    SYS_exit,   SYS_exit_group, SYS_mmap,  SYS_munmap,  SYS_mremap,
+                                    SYS_seccomp, SYS_prctl,  SYS_setrlimit, SYS_prlimit64};
+
+Plan make_plan(const VictimCode& code, const culprit_attach& answer, bool handles) {
   // A write over a page's end is two, and culprit might be killed between them.
   constexpr uint64_t page = 4096;
   auto jumps = std::span(answer.jumps, std::min<uint32_t>(answer.jump_count, CULPRIT_STUB_COUNT));
   Plan plan;
   for (const VictimCode::Site& site : code.sites()) {
+    const bool is_vital = std::ranges::count(vital_calls, site.site.number) != 0;
+    if (!handles && (!is_vital || site.site.kind == CULPRIT_SITE_ANY_CALL)) continue;
     auto jump = std::ranges::find(jumps, site.start, &culprit_jump::site);
     if (jump != jumps.end() && can_be_patched_late(site.site) && site.start % page <= page - jump_size)
       plan.patches.push_back({site.start, jump->stub, site.site});
@@ -126,7 +134,6 @@ class Patching {
   }
 
   Result<void> run(std::vector<ProcessStopper::Thread>& threads) {
-    if (!victim_.is_same_program()) return fail(ErrorKind::gone, "it began another program meanwhile");
     for (size_t i = 0; i < planned_.size(); i++) {
       if (write_jump(planned_[i])) continue;
       while (i-- > 0) victim_.memory.write(planned_[i].start, original(planned_[i]));
@@ -146,10 +153,7 @@ class Patching {
 
   // In one piece: no thread can ever see half of it, whenever culprit is killed.
   bool write_jump(const PatchedSite& planned) {
-    uint8_t jump[jump_size] = {0xe9};
-    auto distance = static_cast<int32_t>(planned.stub - (planned.start + jump_size));
-    std::memcpy(jump + 1, &distance, sizeof distance);
-    return victim_.memory.write(planned.start, std::as_bytes(std::span(jump)));
+    return victim_.memory.write(planned.start, jump_between(planned.start, planned.stub));
   }
 
   void move_into_stub(ProcessStopper::Thread& thread) {
@@ -169,28 +173,20 @@ Result<void> patch(TouchedProcess& victim, const std::vector<PatchedSite>& plann
     return fail(ErrorKind::unsupported, "its libc cannot be patched: none of its places is as expected");
   Patching patching(victim, planned);
   if (!patching.is_as_expected()) return fail(ErrorKind::unsupported, "its libc has changed meanwhile");
-  ProcessStopper stopper(victim.pid, victim.late);
-  Result<void> result = fail(ErrorKind::limit, "it could not be stopped for a moment");
-  Time deadline = monotonic_now() + stop_time;
-  for (int tries = 0; monotonic_now() < deadline; tries++) {
-    result = stopper.stop(stop_patience_of_try(tries));
-    if (!result && result.error().kind != ErrorKind::limit) break;
-    bool is_done = result && !patching.is_hindered(stopper.threads());
-    if (is_done) result = patching.run(stopper.threads());
-    stopper.release();
-    if (is_done) break;
-    stopper.rest(std::min(tries + 1, 20) * 1'000'000);
-  }
-  victim.longest_stop = std::max(victim.longest_stop, stopper.longest_stop());
-  return result;
+  return while_stopped(victim, stop_time, [&](std::vector<ProcessStopper::Thread>& threads) -> Result<bool> {
+    if (patching.is_hindered(threads)) return false;
+    CULPRIT_TRY(patching.run(threads));
+    return true;
+  });
 }
 
 }  // namespace
 
-Result<std::vector<uint16_t>> inject(TouchedProcess& victim, const AgentFile& agent, culprit_attach& argument) {
+Result<std::vector<uint16_t>> inject(TouchedProcess& victim, const AgentFile& agent, culprit_attach& argument,
+                                     bool handles) {
   CULPRIT_TRY(with_borrowed_thread(
       victim, [&](BorrowedThread& thread) { return Loading(victim, agent, argument, thread).run(); }));
-  Plan plan = make_plan(victim.code, argument);
+  Plan plan = make_plan(victim.code, argument, handles);
   CULPRIT_TRY(patch(victim, plan.patches));
   return std::move(plan.left_out);
 }

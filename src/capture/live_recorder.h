@@ -5,6 +5,7 @@
 #include <chrono>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -25,6 +26,9 @@ struct WatchRequest {
   std::vector<std::string> names;     // of programs, as /proc/PID/comm has them; also those that start later
   std::vector<std::string> cgroups;   // absolute paths below /sys/fs/cgroup; also those that start later
   std::vector<uint32_t> users;        // effective user ids; also those that start later
+  bool handles = true;                // what they open and close
+  std::optional<BlockSizes> memory;   // allocations of these sizes, from the beginning (of one process, by the agent)
+  bool is_second = false;             // another recorder tells of the process itself
   uint64_t buffer_bytes = 16 << 20;   // between the process and the recorder
   uint64_t memory_bytes = 256 << 20;  // cap of what the recorder itself keeps; what the cap costs is counted
 
@@ -59,6 +63,12 @@ class LiveRecorder {
   virtual void hand_on_losses() = 0;
   // A process has ended, and is about to be reaped: `wait_status` is what waitpid gives. For those who launched it.
   virtual void ended(uint32_t /*pid*/, int /*wait_status*/) {}
+  // Allocations, too, from now on, and until leave_memory(). unsupported: this back end cannot.
+  virtual bool can_record_memory() const { return false; }
+  virtual Result<void> record_memory(const BlockSizes& /*sizes*/) {
+    return fail(ErrorKind::unsupported, name() + " cannot see what a program allocates");
+  }
+  virtual Result<void> leave_memory() { return {}; }
   // False when nothing that could be recorded is left (the one process has ended).
   virtual bool has_targets() const = 0;
   virtual RecorderStatus status() const = 0;

@@ -36,16 +36,22 @@ WatchedProcess* ProcessBook::find_or_ended(uint32_t pid) {
   return found == last_ended_.end() ? nullptr : found->second;
 }
 
-WatchedProcess& ProcessBook::add(uint32_t pid, WatchedProcess* parent, const ProcessEvent& birth) {
+WatchedProcess& ProcessBook::add(uint32_t pid, ProcessId id, const ProcessEvent& birth) {
   if (WatchedProcess* earlier = find(pid)) ended(*earlier, birth.time);  // its end went unnoticed: pids are not shared
   WatchedProcess& process = all_.emplace_back();
-  process.id = id_at<ProcessId>(tables_.processes.size());
+  process.id = id;
   process.pid = pid;
   process.pidfd = Fd(static_cast<int>(syscall(SYS_pidfd_open, pid, 0)));
   process.birth = birth;
   process.birth.process = process.id;
   process.last_event = birth.time;
   process.announce_by = monotonic_now() + announce_wait;
+  by_pid_[pid] = &process;
+  return process;
+}
+
+WatchedProcess& ProcessBook::add_new(uint32_t pid, WatchedProcess* parent, const ProcessEvent& birth) {
+  WatchedProcess& process = add(pid, id_at<ProcessId>(tables_.processes.size()), birth);
   Process row;
   row.pid = pid;
   if (parent != nullptr) {
@@ -56,7 +62,6 @@ WatchedProcess& ProcessBook::add(uint32_t pid, WatchedProcess* parent, const Pro
     process.maps_read = parent->maps_read;
   }
   tables_.processes.push_back(std::move(row));
-  by_pid_[pid] = &process;
   return process;
 }
 
@@ -70,9 +75,17 @@ WatchedProcess& ProcessBook::launched(uint32_t pid, Time time) {
   ProcessEvent birth;
   birth.time = time;
   birth.handle_limit = handle_limit_of(pid);
-  WatchedProcess& process = add(pid, nullptr, birth);
+  WatchedProcess& process = add_new(pid, nullptr, birth);
   refresh_name(process);
   announce(process);
+  return process;
+}
+
+WatchedProcess& ProcessBook::known(uint32_t pid, ProcessId id, Time time) {
+  ProcessEvent birth;
+  birth.time = time;
+  WatchedProcess& process = add(pid, id, birth);
+  process.announced = true;
   return process;
 }
 
@@ -82,7 +95,7 @@ WatchedProcess& ProcessBook::appeared(uint32_t pid, WatchedProcess* parent, Time
   birth.change = ProcessChange::forked;
   birth.tid = tid;
   birth.stack = stack;
-  return add(pid, parent, birth);
+  return add_new(pid, parent, birth);
 }
 
 void ProcessBook::forked(uint32_t pid, WatchedProcess& parent, Time time, bool shares_table, uint32_t tid,

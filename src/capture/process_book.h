@@ -66,6 +66,8 @@ class ProcessBook {
 
   // Launched by us.
   WatchedProcess& launched(uint32_t pid, Time time);
+  // One that the tables have already, as another recorder tells of it.
+  WatchedProcess& known(uint32_t pid, ProcessId id, Time time);
   // A child that was seen before its parent told of it. `stack` and `tid` may be none.
   WatchedProcess& appeared(uint32_t pid, WatchedProcess* parent, Time time, uint32_t tid, StackId stack);
   // The parent's record of its fork.
@@ -81,7 +83,8 @@ class ProcessBook {
   void set_sight(WatchedProcess& process, Sight sight, const std::string& reason);
 
  private:
-  WatchedProcess& add(uint32_t pid, WatchedProcess* parent, const ProcessEvent& birth);
+  WatchedProcess& add(uint32_t pid, ProcessId id, const ProcessEvent& birth);
+  WatchedProcess& add_new(uint32_t pid, WatchedProcess* parent, const ProcessEvent& birth);
   void announce(WatchedProcess& process);
 
   TraceTables& tables_;

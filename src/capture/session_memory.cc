@@ -68,7 +68,7 @@ Result<SessionMemory> SessionMemory::create(const std::string& agent_path, uint3
 
   header.magic = CULPRIT_SESSION_MAGIC;
   header.version = CULPRIT_WIRE_VERSION;
-  header.flags = CULPRIT_SESSION_HANDLES;
+  header.flags = CULPRIT_SESSION_FOLLOWS;
   header.session_id = id;
   header.total_size = total;
   header.processes_offset = processes_offset;

@@ -118,6 +118,7 @@ void VictimCode::add_libc(const ModuleFile& file, uint64_t bias) {
   uint64_t sigreturn = address_of_bytes(*elf, sigreturn_code);
   libc_.sigreturn = sigreturn == 0 ? 0 : bias + sigreturn;
   libc_path_ = file.path;
+  allocators_.push_back({file.opened_path, bias});
 }
 
 // A library with an allocator of its own is delicate as a whole. In a program, only the doors of it can be known.
@@ -128,6 +129,8 @@ void VictimCode::add_allocator(const ModuleFile& file, const MapsEntry& entry, u
   bool is_program = !elf->interpreter().empty();
   for (const ElfSymbol& symbol : elf->function_symbols()) {
     if (!is_one_of(allocator_functions, symbol.name)) continue;
+    if (allocators_.empty() || allocators_.back().path != file.opened_path)
+      allocators_.push_back({file.opened_path, bias});
     if (!is_program) return delicate_.push_back({entry.start, entry.end});
     delicate_.push_back({bias + symbol.address, bias + symbol.address + symbol.size});
   }

@@ -37,6 +37,13 @@ class VictimCode {
   };
   const std::vector<Site>& sites() const { return sites_; }  // ascending
 
+  // What exports functions of malloc's family.
+  struct AllocatorFile {
+    std::string path;  // how we reach it
+    uint64_t bias = 0;
+  };
+  const std::vector<AllocatorFile>& allocators() const { return allocators_; }
+
  private:
   struct Piece {
     uint64_t start = 0, end = 0;
@@ -58,6 +65,7 @@ class VictimCode {
   std::vector<Range> delicate_, delicate_while_running_;  // any order
   std::vector<Range> mappings_;                           // ascending
   std::vector<Site> sites_;
+  std::vector<AllocatorFile> allocators_;
 };
 
 }  // namespace culprit

@@ -42,4 +42,12 @@ struct AllocationEvent {
   bool operator==(const AllocationEvent&) const = default;
 };
 
+// Which blocks are recorded, by the size that the program asked for.
+struct BlockSizes {
+  uint64_t least = 0, most = UINT64_MAX;
+
+  bool has_all() const { return least == 0 && most == UINT64_MAX; }
+  bool has(uint64_t size) const { return size >= least && size <= most; }
+};
+
 }  // namespace culprit

@@ -8,6 +8,8 @@
 
 #include <stdint.h>
 
+#include "wire/agent_session.h"
+
 /* A stub, see agent/stub_code.S: where what lies in it. */
 #define CULPRIT_STUB_COUNT 384
 #define CULPRIT_STUB_SIZE 128
@@ -24,6 +26,15 @@
 struct culprit_jump {
   uint64_t site; /* where it begins */
   uint64_t stub; /* where it leads */
+};
+
+/* The allocator of a process that runs already. Its functions begin with jumps, which the collector writes and takes back, to
+ * doors in the agent. What stood there lies in the room, moved, and goes on in the function behind the jump. */
+struct culprit_heap_gate {
+  uint64_t doors[CULPRIT_ALLOCATOR_FUNCTIONS];  /* A: by enum culprit_allocator_function, where its jump is to lead */
+  uint64_t room;                                /* A: code: CULPRIT_ENTRY_CODE bytes for each function */
+  uint64_t beyond[CULPRIT_ALLOCATOR_FUNCTIONS]; /* C: what goes on in the function, written before the jump to its door */
+  uint64_t least, most;                         /* C: only blocks of these sizes are recorded, and their releases */
 };
 
 enum culprit_attach_result {
@@ -44,6 +55,8 @@ struct culprit_attach {
   int32_t error;       /* A: errno */
   uint32_t jump_count; /* A */
   struct culprit_jump jumps[CULPRIT_STUB_COUNT]; /* A */
+  uint64_t gate;                                 /* A: where its struct culprit_heap_gate is */
+  uint64_t allocator[CULPRIT_ALLOCATOR_FUNCTIONS]; /* A: the functions that the program's calls come to; 0: there is none */
 };
 
 /* The argument of void culprit_call(struct culprit_call*): calls a function of libc and keeps what it returns. */

@@ -27,7 +27,7 @@
 #include "wire/agent_events.h"
 #include "wire/unwind_rows.h"
 
-#define CULPRIT_WIRE_VERSION 4u
+#define CULPRIT_WIRE_VERSION 5u
 #define CULPRIT_SESSION_MAGIC 0x3154505255434c43ull
 #define CULPRIT_SESSION_VARIABLE "CULPRIT_SESSION"
 /* GCC's AddressSanitizer runtime refuses to run behind another preloaded library unless told so. It reads the first ASAN_OPTIONS of
@@ -73,8 +73,8 @@ struct culprit_session {
   uint32_t collector_sleeps;                            /* C: 1 while it sleeps on the doorbell (so that A need not call the kernel otherwise) */
 };
 
-/* Agents write 0x01 events with stacks etc. unless told otherwise. */
-#define CULPRIT_SESSION_HANDLES 1u
+/* Processes that are forked, and programs that are executed, are recorded, too. Else the agent sleeps in them. */
+#define CULPRIT_SESSION_FOLLOWS 1u
 
 /* A mapped piece of a module's code, and where its unwind table lies. */
 struct culprit_range {
@@ -127,6 +127,7 @@ struct culprit_process {
   uint32_t sites_refused; /* A: bytes differed, or mprotect was refused */
   int32_t patch_error;    /* A: errno of the mprotect or mmap that was refused, 0 */
   uint32_t slots_refused;   /* A: threads that found no slot */
+  uint32_t children_left_out; /* A: forked, and not recorded as the session does not follow them */
   uint32_t table_generation; /* A: +1 when known code is about to be unmapped, see CULPRIT_REQUEST_UNMAPPING */
 
   /* C, guarded by the seqlock: odd while being written. */

@@ -13,8 +13,8 @@
 #include <filesystem>
 
 #include "base/syscall.h"
-#include "target/ptrace_threads.h"
 #include "format/procfs.h"
+#include "target/ptrace_threads.h"
 
 namespace culprit {
 namespace {
@@ -111,8 +111,7 @@ ProcessLook look_at(uint32_t pid) {
   return look;
 }
 
-AgentAtWork::AgentAtWork(uint32_t pid) {
-  WatchRequest request;
+AgentAtWork::AgentAtWork(uint32_t pid, WatchRequest request) {
   request.pids = {pid};
   AgentLibraries libraries;
   libraries.patching = CULPRIT_AGENT;

@@ -68,7 +68,9 @@ ProcessLook look_at(uint32_t pid);
 
 // The agent back end at work on one process.
 struct AgentAtWork {
-  explicit AgentAtWork(uint32_t pid);
+  explicit AgentAtWork(uint32_t pid) : AgentAtWork(pid, WatchRequest{}) {}
+  // The rest of `request` as it says.
+  AgentAtWork(uint32_t pid, WatchRequest request);
   // Goes on recording until `is_done`.
   template <typename Done>
   void until(Done is_done) {

@@ -16,12 +16,14 @@ class CollectedEvents : public EventSink {
   std::vector<ProcessEvent> processes;
   std::vector<HandleSnapshot> snapshots;
   std::vector<Loss> losses;
+  std::vector<AllocationEvent> allocations;
 
   void on_handle(const HandleEvent& event) override { handles.push_back(event); }
   void on_process(const ProcessEvent& event) override { processes.push_back(event); }
   void on_thread(const ThreadEvent&) override {}
   void on_snapshot(const HandleSnapshot& snapshot) override { snapshots.push_back(snapshot); }
   void on_mark(const Mark&) override {}
+  void on_allocation(const AllocationEvent& event) override { allocations.push_back(event); }
   void on_loss(const Loss& loss) override { losses.push_back(loss); }
 
   uint64_t lost(LossKind kind) const {

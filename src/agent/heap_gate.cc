@@ -1,0 +1,213 @@
+#include "agent/heap_gate.h"
+
+#include <stddef.h>
+
+#include "agent/allocator.h"
+#include "agent/memory.h"
+#include "agent/raw_syscall.h"
+
+extern "C" {
+void* dlsym(void* handle, const char* name) __attribute__((weak));
+// Room for the moved beginnings, in heap_room.S.
+extern const unsigned char culprit_moved_entries[] __attribute__((visibility("hidden")));
+
+// In allocation_functions.cc.
+#define FRONT __attribute__((visibility("hidden")))
+FRONT void* culprit_malloc(size_t size);
+FRONT void* culprit_calloc(size_t count, size_t size);
+FRONT void* culprit_realloc(void* block, size_t size);
+FRONT void* culprit_memalign(size_t alignment, size_t size);
+FRONT void* culprit_aligned_alloc(size_t alignment, size_t size);
+FRONT int culprit_posix_memalign(void** block, size_t alignment, size_t size);
+FRONT void* culprit_valloc(size_t size);
+FRONT void* culprit_pvalloc(size_t size);
+FRONT void culprit_free(void* block);
+}
+
+namespace culprit::agent {
+
+namespace {
+
+static_assert(CULPRIT_ALLOCATOR_FUNCTIONS * CULPRIT_ENTRY_CODE == 640, "the room in heap_room.S");
+
+constexpr uint64_t any_size = ~uint64_t{0};
+culprit_heap_gate gate{.doors = {}, .room = 0, .beyond = {}, .least = 0, .most = any_size};
+
+inline bool is_filtered() { return gate.most - gate.least != any_size; }
+inline bool passes_by(size_t size) { return size - gate.least > gate.most - gate.least; }
+
+// With a filter: the recorded blocks that live, so that releases of others pass by. Where a bucket has no room for one
+// more, all releases of that bucket are recorded from then on: those of other blocks do no harm, a missed one would.
+struct alignas(64) Bucket {
+  uint64_t used;  // blocks; 0: nothing to look for
+  uint64_t blocks[7];
+};
+constexpr uint64_t bucket_bits = 16, overflowed = uint64_t{1} << 32;
+Bucket noted[uint64_t{1} << bucket_bits];
+bool has_noted;
+
+inline Bucket& bucket_of(uint64_t address) { return noted[address * 0x9e3779b97f4a7c15 >> (64 - bucket_bits)]; }
+
+bool is_in(const Bucket& bucket, uint64_t address) {
+  if (__atomic_load_n(&bucket.used, __ATOMIC_RELAXED) >= overflowed) return true;
+  for (const uint64_t& block : bucket.blocks)
+    if (__atomic_load_n(&block, __ATOMIC_RELAXED) == address) return true;
+  return false;
+}
+inline bool is_noted(const void* block) {
+  const Bucket& bucket = bucket_of(address_of(block));
+  return __builtin_expect(__atomic_load_n(&bucket.used, __ATOMIC_RELAXED) != 0, 0) && is_in(bucket, address_of(block));
+}
+
+bool exchange_in(Bucket& bucket, uint64_t from, uint64_t to) {
+  for (uint64_t& block : bucket.blocks) {
+    uint64_t expected = from;
+    if (__atomic_load_n(&block, __ATOMIC_RELAXED) == from &&
+        __atomic_compare_exchange_n(&block, &expected, to, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED))
+      return true;
+  }
+  return false;
+}
+void note(const void* block) {
+  if (!is_filtered() || block == nullptr || is_noted(block)) return;
+  has_noted = true;
+  Bucket& bucket = bucket_of(address_of(block));
+  if (exchange_in(bucket, 0, address_of(block)))
+    __atomic_fetch_add(&bucket.used, 1, __ATOMIC_RELAXED);
+  else
+    __atomic_fetch_or(&bucket.used, overflowed, __ATOMIC_RELAXED);
+}
+// Before it is released: then somebody else may get it.
+void forget(const void* block) {
+  if (!is_filtered() || block == nullptr) return;
+  Bucket& bucket = bucket_of(address_of(block));
+  if (exchange_in(bucket, address_of(block), 0)) __atomic_fetch_sub(&bucket.used, 1, __ATOMIC_RELAXED);
+}
+
+template <typename Function>
+inline Function* beyond(culprit_allocator_function function) {
+  return reinterpret_cast<Function*>(gate.beyond[function]);
+}
+
+template <culprit_allocator_function function, typename... Arguments>
+void* allocate(Arguments... arguments) {
+  void* block = beyond<void*(Arguments...)>(function)(arguments...);
+  note(block);
+  return block;
+}
+
+void* reallocate(void* block, size_t size) {
+  const bool was_noted = is_filtered() && block != nullptr && is_noted(block);
+  forget(block);
+  void* moved = beyond<void*(void*, size_t)>(CULPRIT_REALLOC)(block, size);
+  // Where it failed the old block lives on.
+  note(moved == nullptr && size != 0 && was_noted ? block : moved);
+  return moved;
+}
+
+int posix_memalign(void** block, size_t alignment, size_t size) {
+  int result = beyond<int(void**, size_t, size_t)>(CULPRIT_POSIX_MEMALIGN)(block, alignment, size);
+  if (result == 0) note(*block);
+  return result;
+}
+
+void release(void* block) {
+  forget(block);
+  beyond<void(void*)>(CULPRIT_FREE)(block);
+}
+
+constexpr Allocator beyond_the_gate{allocate<CULPRIT_MALLOC, size_t>,
+                                    allocate<CULPRIT_CALLOC, size_t, size_t>,
+                                    reallocate,
+                                    allocate<CULPRIT_MEMALIGN, size_t, size_t>,
+                                    allocate<CULPRIT_ALIGNED_ALLOC, size_t, size_t>,
+                                    posix_memalign,
+                                    allocate<CULPRIT_VALLOC, size_t>,
+                                    allocate<CULPRIT_PVALLOC, size_t>,
+                                    release};
+
+// The calls below are the last thing a door does, so that they become jumps: to those they lead to, the caller is the
+// program.
+void* door_of_malloc(size_t size) {
+  return passes_by(size) ? beyond<void*(size_t)>(CULPRIT_MALLOC)(size) : culprit_malloc(size);
+}
+
+void* door_of_calloc(size_t count, size_t size) {
+  size_t whole = 0;
+  return __builtin_mul_overflow(count, size, &whole) || passes_by(whole)
+             ? beyond<void*(size_t, size_t)>(CULPRIT_CALLOC)(count, size)
+             : culprit_calloc(count, size);
+}
+
+void* door_of_realloc(void* block, size_t size) {
+  bool is_of_interest = !passes_by(size) || (is_filtered() && block != nullptr && is_noted(block));
+  return is_of_interest ? culprit_realloc(block, size) : beyond<void*(void*, size_t)>(CULPRIT_REALLOC)(block, size);
+}
+
+void* door_of_memalign(size_t alignment, size_t size) {
+  return passes_by(size) ? beyond<void*(size_t, size_t)>(CULPRIT_MEMALIGN)(alignment, size)
+                         : culprit_memalign(alignment, size);
+}
+
+void* door_of_aligned_alloc(size_t alignment, size_t size) {
+  return passes_by(size) ? beyond<void*(size_t, size_t)>(CULPRIT_ALIGNED_ALLOC)(alignment, size)
+                         : culprit_aligned_alloc(alignment, size);
+}
+
+int door_of_posix_memalign(void** block, size_t alignment, size_t size) {
+  return passes_by(size) ? beyond<int(void**, size_t, size_t)>(CULPRIT_POSIX_MEMALIGN)(block, alignment, size)
+                         : culprit_posix_memalign(block, alignment, size);
+}
+
+void* door_of_valloc(size_t size) {
+  return passes_by(size) ? beyond<void*(size_t)>(CULPRIT_VALLOC)(size) : culprit_valloc(size);
+}
+
+void* door_of_pvalloc(size_t size) {
+  return passes_by(size) ? beyond<void*(size_t)>(CULPRIT_PVALLOC)(size) : culprit_pvalloc(size);
+}
+
+void door_of_free(void* block) {
+  if (is_filtered() && !is_noted(block)) return beyond<void(void*)>(CULPRIT_FREE)(block);
+  culprit_free(block);
+}
+
+template <typename Function>
+uint64_t address_of_function(Function* function) {
+  return reinterpret_cast<uint64_t>(function);
+}
+
+}  // namespace
+
+void find_allocator_of_program(uint64_t (&functions)[CULPRIT_ALLOCATOR_FUNCTIONS]) {
+  constexpr const char* names[CULPRIT_ALLOCATOR_FUNCTIONS] = {nullptr,    "malloc",        "calloc",         "realloc",
+                                                              "memalign", "aligned_alloc", "posix_memalign", "valloc",
+                                                              "pvalloc",  "free"};
+  void* search_order = nullptr;  // RTLD_DEFAULT
+  for (uint32_t i = 1; i < CULPRIT_ALLOCATOR_FUNCTIONS; ++i)
+    functions[i] = dlsym == nullptr ? 0 : address_of(dlsym(search_order, names[i]));
+}
+
+void open_gate(culprit_attach& attach) {
+  allocator = beyond_the_gate;
+  allocator_found = true;
+  gate.doors[CULPRIT_MALLOC] = address_of_function(door_of_malloc);
+  gate.doors[CULPRIT_CALLOC] = address_of_function(door_of_calloc);
+  gate.doors[CULPRIT_REALLOC] = address_of_function(door_of_realloc);
+  gate.doors[CULPRIT_MEMALIGN] = address_of_function(door_of_memalign);
+  gate.doors[CULPRIT_ALIGNED_ALLOC] = address_of_function(door_of_aligned_alloc);
+  gate.doors[CULPRIT_POSIX_MEMALIGN] = address_of_function(door_of_posix_memalign);
+  gate.doors[CULPRIT_VALLOC] = address_of_function(door_of_valloc);
+  gate.doors[CULPRIT_PVALLOC] = address_of_function(door_of_pvalloc);
+  gate.doors[CULPRIT_FREE] = address_of_function(door_of_free);
+  gate.room = address_of(culprit_moved_entries);
+  attach.gate = address_of(&gate);
+}
+
+void forget_gate() {
+  gate = {.doors = {}, .room = 0, .beyond = {}, .least = 0, .most = any_size};
+  if (has_noted) memset(noted, 0, sizeof noted);
+  has_noted = false;
+}
+
+}  // namespace culprit::agent
