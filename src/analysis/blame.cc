@@ -2,6 +2,10 @@
 
 #include <algorithm>
 #include <array>
+#include <deque>
+#include <optional>
+#include <string>
+#include <vector>
 
 #include "base/glob.h"
 #include "symbols/function_name.h"
@@ -13,6 +17,16 @@ namespace {
 constexpr BlameRule rules_of_culprit[] = {
 #include "analysis/blame_rules.inc"
 };
+
+struct Rules {
+  std::vector<BlameRule> rules{std::begin(rules_of_culprit), std::end(rules_of_culprit)};
+  std::deque<std::string> texts;  // of the user's; they stay where they are
+};
+
+Rules& all_rules() {
+  static Rules rules;
+  return rules;
+}
 
 // Libraries here come with the system; a program in /usr/bin, or a library in /opt or /home, is somebody's own.
 constexpr std::array<std::string_view, 6> system_library_directories{"/lib/",     "/lib32/",     "/lib64/",
@@ -37,9 +51,20 @@ int specificity(std::string_view alternatives, std::string_view text, Matches ma
 
 }  // namespace
 
-std::span<const BlameRule> blame_rules() { return rules_of_culprit; }
+std::span<const BlameRule> blame_rules() { return all_rules().rules; }
 
-const BlameRule* skipping_rule(std::span<const BlameRule> rules, const ReportFrame& frame) {
+void add_blame_rules(std::span<const BlameRule> rules) {
+  Rules& all = all_rules();
+  std::vector<BlameRule> copies;
+  for (const BlameRule& rule : rules) {
+    BlameRule& copy = copies.emplace_back(rule);
+    for (std::string_view* text : {&copy.name, &copy.module, &copy.function, &copy.file, &copy.reason})
+      *text = all.texts.emplace_back(*text);
+  }
+  all.rules.insert(all.rules.begin(), copies.begin(), copies.end());
+}
+
+const BlameRule* rule_of(std::span<const BlameRule> rules, const ReportFrame& frame) {
   const std::string name = qualified_name(frame.function);
   const BlameRule* best = nullptr;
   int best_score = -1;
@@ -54,18 +79,28 @@ const BlameRule* skipping_rule(std::span<const BlameRule> rules, const ReportFra
   return best;
 }
 
+const BlameRule* skipping_rule(std::span<const BlameRule> rules, const ReportFrame& frame) {
+  const BlameRule* rule = rule_of(rules, frame);
+  return rule != nullptr && rule->owner == Owner::strong ? nullptr : rule;
+}
+
 void assign_blame(std::span<const BlameRule> rules, ReportStack& stack) {
   stack.blamed.reset();
+  std::optional<size_t> weak;
   for (size_t i = 0; i < stack.frames.size(); ++i) {
     ReportFrame& frame = stack.frames[i];
     frame.skipped_by.clear();
-    const BlameRule* rule = skipping_rule(rules, frame);
-    if (!rule) {
+    const BlameRule* rule = rule_of(rules, frame);
+    if (rule == nullptr || rule->owner == Owner::strong) {
       stack.blamed = i;
       return;
     }
+    if (rule->owner == Owner::weak && !weak) weak = i;
     frame.skipped_by = rule->name;
   }
+  if (!weak) return;
+  stack.blamed = weak;
+  for (size_t i = *weak; i < stack.frames.size(); ++i) stack.frames[i].skipped_by.clear();
 }
 
 bool is_own_module(std::string_view path) {

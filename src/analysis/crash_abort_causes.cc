@@ -5,7 +5,9 @@
 
 #include "analysis/abort_message.h"
 #include "analysis/crash_cause.h"
+#include "analysis/sanitizer_report.h"
 #include "analysis/thrown_exception.h"
+#include "base/glob.h"
 
 namespace culprit {
 namespace {
@@ -46,13 +48,30 @@ constexpr std::string_view sanitizer_functions[] = {"__sanitizer::*", "__asan::*
 
 std::string quoted(std::string_view message) { return fmt::format("the C library said: \"{}\"", message); }
 
-std::optional<CrashVerdict> by_sanitizer(const CrashScene& scene) {
+// The frame of a sanitizer's own code that asked for the end.
+std::optional<size_t> sanitizer_frame(const CrashScene& scene) {
   for (std::string_view glob : sanitizer_functions)
-    if (auto frame = library_frame(scene.stack, glob))
-      return CrashVerdict{.cause = CrashCause::sanitizer,
-                          .what = "Stopped by a sanitizer, whose report went to the error stream",
-                          .evidence = {fmt::format("{} is on the stack", scene.stack.frames[*frame].function)}};
+    if (auto frame = library_frame(scene.stack, glob)) return frame;
+  // Without symbols they have no names.
+  for (size_t i = 0; i < scene.stack.frames.size() && i <= scene.stack.blamed.value_or(SIZE_MAX - 1); ++i)
+    for (std::string_view library : {"libasan.so*", "libubsan.so*", "libtsan.so*", "liblsan.so*", "libclang_rt.*"})
+      if (path_glob_matches(library, scene.stack.frames[i].module)) return i;
   return {};
+}
+
+std::optional<CrashVerdict> by_sanitizer(const CrashScene& scene) {
+  auto frame = sanitizer_frame(scene);
+  if (!frame) return {};
+  const ReportFrame& found = scene.stack.frames[*frame];
+  CrashVerdict verdict{
+      .cause = CrashCause::sanitizer,
+      .what = "Stopped by a sanitizer, whose report went to the error stream",
+      .evidence = {fmt::format("{} is on the stack", found.function.empty() ? found.module : found.function)}};
+  std::string report = read_sanitizer_report(scene.target);
+  if (report.empty()) return verdict;
+  verdict.what = fmt::format("Stopped by AddressSanitizer: {}", report);
+  verdict.evidence.emplace_back("its report is in memory");
+  return verdict;
 }
 
 std::optional<CrashVerdict> by_assertion(const CrashScene& scene, const std::string& message) {
@@ -132,8 +151,8 @@ std::optional<CrashVerdict> by_exception(CrashScene& scene) {
   verdict.what = fmt::format("An exception was thrown that nobody catches: {}", exception->type);
   if (!exception->what.empty()) verdict.what += fmt::format(", \"{}\"", exception->what);
   if (!exception->is_only || !is_thrown) verdict.confidence = Confidence::likely;
-  verdict.evidence.push_back(fmt::format("std::terminate is on the stack, and the exception object at {:#x}{}",
-                                         exception->object, exception->is_only ? "" : ", among others"));
+  verdict.evidence.push_back(fmt::format("std::terminate is on the stack, and the exception object lies at {:#x}{}",
+                                         exception->object, exception->is_only ? "" : "; there are others"));
   return verdict;
 }
 

@@ -17,6 +17,7 @@ struct CrashVerdict {
   CrashCause cause = CrashCause::none;
   Confidence confidence = Confidence::certain;
   std::string what;                   // begins the sentence: "Wrote through a null pointer"; foreign text is raw
+  std::string offset_words;           // " (offset 24)", behind it where nothing better is known
   std::vector<std::string> evidence;  // sentences
   std::optional<size_t> frame;        // index into the stack: whom it is about, if not whom the rules blame
   std::string frame_reason;           // why that one

@@ -4,53 +4,14 @@
 
 #include <algorithm>
 
+#include "analysis/function_code.h"
+
 namespace culprit {
 namespace {
 
-constexpr size_t longest_function = 256 * 1024, shown_before = 3, shown_behind = 2, longest_instruction = 15;
+constexpr size_t shown_before = 3, shown_behind = 2, longest_instruction = 15;
 // rdi, rsi, rdx, rcx, r8, r9: System V ABI, 3.2.3.
 constexpr uint8_t argument_registers[] = {7, 6, 2, 1, 8, 9};
-// rax, rcx, rdx, rsi, rdi, r8 to r11: a call may change them.
-constexpr uint16_t changed_by_calls = 0b0000'1111'1100'0111;
-
-struct FunctionCode {
-  uint64_t start = 0;
-  std::vector<std::byte> bytes;
-  std::vector<Instruction> instructions;
-  size_t failed = 0;  // the instruction at rip
-};
-
-bool is_call(const Instruction& instruction) {
-  auto first = static_cast<uint8_t>(instruction.bytes[0]);
-  size_t opcode = (first & 0xf0) == 0x40 && instruction.bytes.size() > 1 ? 1 : 0;
-  auto code = static_cast<uint8_t>(instruction.bytes[opcode]);
-  if (code == 0xe8) return true;
-  return code == 0xff && instruction.bytes.size() > opcode + 1 &&
-         (static_cast<uint8_t>(instruction.bytes[opcode + 1]) >> 3 & 7) == 2;
-}
-
-// The function that rip stands in, if its symbol tells where it begins and its instructions lead to rip.
-std::optional<FunctionCode> read_function(CrashScene& scene, Disassembler& disassembler) {
-  uint64_t rip = scene.registers().rip;
-  TargetNames::Place place = scene.names.place_of(rip);
-  if (!place.symbol || place.symbol->kind != SymbolKind::function || place.offset > longest_function) return {};
-  FunctionCode function{.start = rip - place.offset};
-  uint64_t size = std::max(place.symbol->size, place.offset + longest_instruction);
-  function.bytes.resize(std::min<uint64_t>(size, longest_function + longest_instruction));
-  if (!scene.target.memory().read(function.start, function.bytes)) return {};
-  disassembler.decode(function.bytes, function.start, function.instructions);
-  auto at = std::ranges::lower_bound(function.instructions, rip, {}, &Instruction::address);
-  if (at == function.instructions.end() || at->address != rip) return {};
-  function.failed = static_cast<size_t>(at - function.instructions.begin());
-  return function;
-}
-
-// Whether a jump may come in between, so that what stands before has not been executed.
-bool is_jumped_into(const FunctionCode& function, uint64_t behind, uint64_t up_to) {
-  return std::ranges::any_of(function.instructions, [&](const Instruction& instruction) {
-    return instruction.target && *instruction.target > behind && *instruction.target <= up_to;
-  });
-}
 
 class OriginSearch {
  public:
@@ -59,17 +20,16 @@ class OriginSearch {
 
   std::string of(uint8_t reg) {
     std::string name(register_name(reg));
-    uint64_t fault = function_.instructions[function_.failed].address;
-    for (size_t at = function_.failed; at-- > 0;) {
+    for (size_t at = function_.at;;) {
+      LastWrite write = last_write(function_, at, reg);
+      if (!write.is_known) return {};
+      if (!write.instruction) return argument_words(name, reg);
+      at = *write.instruction;
       const Instruction& each = function_.instructions[at];
-      bool calls = is_call(each) && (changed_by_calls >> reg & 1) != 0;
-      if (!calls && !each.writes(reg)) continue;
-      if (is_jumped_into(function_, each.address, fault)) return {};
-      if (calls) return reg == machine_rax ? name + call_words(each) : "";
+      if (is_call(each)) return reg == machine_rax ? name + call_words(each) : "";
       if (!each.source) return name + fmt::format(" comes from {}", text_of(each));
       reg = *each.source;
     }
-    return is_jumped_into(function_, function_.start - 1, fault) ? "" : argument_words(name, reg);
   }
 
  private:
@@ -114,21 +74,19 @@ std::vector<std::byte> bytes_from(MemoryReader& memory, uint64_t address) {
   return bytes;
 }
 
-}  // namespace
-
-CrashCode read_crash_code(CrashScene& scene) {
+CrashCode read_code(CrashScene& scene) {
   CrashCode code;
   auto disassembler = Disassembler::make();
   if (!scene.instruction || !disassembler) return code;
   uint64_t rip = scene.registers().rip;
-  auto function = read_function(scene, *disassembler);
+  auto function = read_function(scene.target, scene.names, *disassembler, rip);
   std::vector<std::byte> behind = bytes_from(scene.target.memory(), rip);
   if (!function) {
     take_lines(code, *disassembler, behind, rip, 0);
     return code;
   }
-  size_t before = std::min(shown_before, function->failed);
-  uint64_t start = function->instructions[function->failed - before].address;
+  size_t before = std::min(shown_before, function->at);
+  uint64_t start = function->instructions[function->at - before].address;
   std::vector<std::byte> shown(function->bytes.begin() + static_cast<ptrdiff_t>(start - function->start),
                                function->bytes.begin() + static_cast<ptrdiff_t>(rip - function->start));
   shown.insert(shown.end(), behind.begin(), behind.end());
@@ -138,6 +96,15 @@ CrashCode read_crash_code(CrashScene& scene) {
   if (operand == nullptr)
     reg = scene.instruction->is_division ? scene.instruction->divisor : scene.instruction->flow_register;
   if (reg && *reg != machine_rsp) code.origin = OriginSearch(scene, *disassembler, *function).of(*reg);
+  return code;
+}
+
+}  // namespace
+
+CrashCode read_crash_code(CrashScene& scene) {
+  CrashCode code = read_code(scene);
+  for (const InstructionText& text : code.instructions)
+    code.targets.push_back(text.target ? scene.names.words(*text.target) : "");
   return code;
 }
 

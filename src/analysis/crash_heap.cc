@@ -104,7 +104,7 @@ class FreedBlockSearch {
       if (!word || !was_used(*word)) continue;
       verdict.cause = CrashCause::use_after_free;
       verdict.confidence = Confidence::likely;
-      verdict.what = fmt::format("Used a block of {} on the heap after it was freed", bytes_in_words(block.size));
+      verdict.what = fmt::format("Used a freed block of {} on the heap", bytes_in_words(block.size));
       verdict.evidence.push_back(fmt::format(
           "{} points to a freed block at {:#x} ({}); its word at offset {} is {:#x}, which was used as a pointer",
           candidate.where, block.address, freed_words(block.state), offset, *word));

@@ -1,6 +1,7 @@
 // Faults of memory accesses and jumps: null, wild, without the right to.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <csignal>
 
@@ -71,17 +72,20 @@ void tell_caller(CrashScene& scene, CrashVerdict& verdict) {
     auto [from, to] = report_frames(scene.stack, 1, 1);
     for (size_t i = from; i < to; ++i) scene.stack.frames[i].found_by = FoundBy::unwind_table;
     scene.walked.frames[1].found_by = FoundBy::unwind_table;
+    scene.caller_call = call;
     verdict.evidence.push_back(
         fmt::format("the caller's {} {} leads there: it is {:#x}", call->text.operation, call->text.operands, rip));
     return;
   }
+  // A call would have left its return address on top of the stack, and nothing that is known below.
   bool was_popped = scene.target.memory().word(scene.registers().rsp - 8) == rip;
-  if (!has_caller && was_popped) {
+  if (!call && was_popped) {
     verdict.cause = CrashCause::bad_return;
     verdict.confidence = Confidence::likely;
     verdict.what = "Returned to where no code is: the return address was overwritten";
     verdict.evidence.push_back(fmt::format(
         "the word that a return has just taken from the stack, at {:#x}, is that address", scene.registers().rsp - 8));
+    verdict.frame_reason = "what the stack still leads to: where it should have returned to is overwritten";
     return;
   }
   if (has_caller) {
@@ -140,8 +144,8 @@ CrashVerdict null_access(const CrashScene& scene, uint64_t address) {
   const MemoryOperand* operand = scene.failed_operand();
   bool is_by_null =
       operand == nullptr || !operand->base || operand->index || value_of(scene.registers(), *operand->base) == 0;
-  verdict.what = fmt::format("{} through a {}null pointer{}", verb_of(access),
-                             is_by_null || address == 0 ? "" : "near-", offset_words(address));
+  verdict.what = fmt::format("{} through a {}null pointer", verb_of(access), is_by_null || address == 0 ? "" : "near-");
+  verdict.offset_words = offset_words(address);
   // An index may as well be what is wrong.
   if (operand != nullptr && operand->index && value_of(scene.registers(), *operand->index) != 0)
     verdict.confidence = Confidence::likely;
@@ -175,18 +179,23 @@ CrashVerdict wild_access(const CrashScene& scene, uint64_t address) {
   return verdict;
 }
 
-// The processor tells no address; some instructions demand that theirs is aligned.
-std::optional<CrashVerdict> misaligned(CrashScene& scene) {
-  constexpr uint16_t vector = 16;
+// The processor tells no address: it is that of the operand that is not at a multiple of its size.
+std::optional<CrashVerdict> misaligned(CrashScene& scene, uint16_t smallest, std::string_view why) {
+  constexpr uint16_t largest = 64;
   if (!scene.instruction) return {};
-  for (const MemoryOperand& operand : scene.instruction->memory) {
+  for (size_t i = 0; i < scene.instruction->memory.size(); ++i) {
+    const MemoryOperand& operand = scene.instruction->memory[i];
     auto address = operand.address(scene.registers());
-    if (operand.size < vector || !address || *address % vector == 0) continue;
+    bool is_it = operand.size >= smallest && operand.size <= largest && address && *address % operand.size != 0;
+    if (!is_it) continue;
     scene.address = *address;
-    return CrashVerdict{.cause = CrashCause::misaligned,
-                        .confidence = Confidence::likely,
-                        .what = fmt::format("Used {:#x}, which is not aligned to {} bytes", *address, vector),
-                        .evidence = {fmt::format("{} demands that its operand is", scene.instruction->text.operation)}};
+    scene.failed = i;
+    CrashVerdict verdict{.cause = CrashCause::misaligned,
+                         .confidence = Confidence::likely,
+                         .what = fmt::format("Used {:#x}, which is not aligned to {} bytes", *address, operand.size)};
+    tell_operand(scene, verdict);
+    verdict.evidence.emplace_back(why);
+    return verdict;
   }
   return {};
 }
@@ -200,11 +209,11 @@ std::optional<CrashVerdict> cause_of_jump(CrashScene& scene) {
   const TargetMapping* mapping = mapping_at(scene.target, rip);
   if (is_near_null(rip)) {
     verdict.cause = CrashCause::null_call;
-    verdict.what =
-        rip == 0 ? "Called a null function pointer" : fmt::format("Called through a null pointer{}", offset_words(rip));
+    verdict.what = rip == 0 ? "Called a null function pointer" : "Called through a null pointer";
+    verdict.offset_words = offset_words(rip);
   } else if (mapping != nullptr) {
     verdict.cause = CrashCause::data_execution;
-    verdict.what = fmt::format("Jumped into data, which is not executable: {:#x}", rip);
+    verdict.what = fmt::format("Jumped into data at {:#x}, which is not executable", rip);
   } else {
     verdict.cause = CrashCause::bad_jump;
     verdict.what = fmt::format("Jumped to {:#x}, where no code is", rip);
@@ -217,7 +226,9 @@ std::optional<CrashVerdict> cause_of_jump(CrashScene& scene) {
 std::optional<CrashVerdict> cause_of_address(CrashScene& scene) {
   if (scene.info().signal != SIGSEGV) return {};
   if (!scene.address) {
-    if (auto verdict = misaligned(scene)) return verdict;
+    constexpr uint16_t smallest_vector = 16;
+    if (auto verdict = misaligned(scene, smallest_vector, "such an instruction demands that its operand is aligned"))
+      return verdict;
     CrashVerdict verdict{.cause = CrashCause::unknown, .what = "Died of SIGSEGV at an address that is not known"};
     tell_operand(scene, verdict);
     return verdict;
@@ -235,13 +246,22 @@ std::optional<CrashVerdict> cause_of_address(CrashScene& scene) {
   else
     verdict = wild_access(scene, address);
   tell_operand(scene, verdict);
+  if (scene.is_address_deduced) {
+    verdict.confidence = std::min(verdict.confidence, Confidence::likely);
+    verdict.evidence.emplace_back(
+        "the core does not tell the address: it is that of the only operand that lies where "
+        "it cannot be used");
+  }
   return verdict;
 }
 
 std::optional<CrashVerdict> cause_of_file_end(CrashScene& scene) {
   const TargetInfo& info = scene.info();
   if (info.signal != SIGBUS) return {};
-  constexpr int32_t code_nothing_there = 2;
+  constexpr int32_t code_alignment = 1, code_nothing_there = 2;
+  if (info.signal_code == code_alignment)
+    if (auto verdict = misaligned(scene, 2, "the program has asked for checks of alignment (the AC flag)"))
+      return verdict;
   const TargetMapping* mapping = scene.address ? mapping_at(scene.target, *scene.address) : nullptr;
   CrashVerdict verdict{.cause = CrashCause::bus_error, .what = "Died of SIGBUS: "};
   if (info.signal_code != code_nothing_there || mapping == nullptr || mapping->path.empty() ||

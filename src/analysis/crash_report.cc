@@ -4,12 +4,15 @@
 #include <sys/stat.h>
 
 #include <algorithm>
+#include <csignal>
 
 #include "analysis/blame.h"
 #include "analysis/crash_address.h"
 #include "analysis/crash_advice.h"
 #include "analysis/crash_bucket.h"
 #include "analysis/trace_words.h"
+#include "model/signals.h"
+#include "symbols/function_name.h"
 
 namespace culprit {
 namespace {
@@ -41,6 +44,64 @@ std::optional<CrashOperand> operand_of(const CrashScene& scene) {
   return found;
 }
 
+// Its end was its handler's choice: then what came before is what the page is about.
+bool ended_by_choice(CrashCause cause) {
+  return cause == CrashCause::abort_call || cause == CrashCause::raised || cause == CrashCause::terminate;
+}
+
+bool is_fatal(int32_t signal) {
+  return signal == SIGSEGV || signal == SIGBUS || signal == SIGFPE || signal == SIGILL || signal == SIGTRAP ||
+         signal == SIGABRT || signal == SIGSYS;
+}
+
+std::string place_words(const ReportStack& stack) {
+  if (stack.frames.empty()) return "an unknown place";
+  const ReportFrame& frame = stack.frames[stack.blamed.value_or(0)];
+  std::string name = frame.function.empty() ? "an unknown function" : qualified_name(frame.function);
+  size_t slash = frame.file.rfind('/');
+  std::string_view file = std::string_view(frame.file).substr(slash == frame.file.npos ? 0 : slash + 1);
+  return file.empty() ? name : fmt::format("{} ({}:{})", name, file, frame.line);
+}
+
+// A handler that did not ask for its signal's information leaves the last fault alone: it is what the signal was for if
+// the instruction that was interrupted makes such a fault.
+bool is_signal_known(const CrashScene& before, const HandledSignal& handled) {
+  if (!handled.is_by_trap) return handled.signal != 0;
+  if (handled.is_fetch) return before.registers().rip == handled.address;
+  if (!before.instruction) return false;
+  int32_t signal = before.info().signal;
+  if (signal == SIGFPE) return before.instruction->is_division;
+  if (signal == SIGILL) return before.instruction->is_undefined;
+  if (signal == SIGTRAP) return before.instruction->is_breakpoint;
+  return before.failed.has_value() || (handled.code == SI_KERNEL && before.address.has_value());
+}
+
+// The scene that the page is about, of a thread that stands in a signal's handler.
+CrashScene look_behind_handler(CrashScene scene, CrashVerdict& verdict, TargetStacks& stacks) {
+  CrashScene before = scene_of_handled(scene, stacks);
+  bool is_known = is_signal_known(before, *scene.handled);
+  std::string handler = is_known ? "handler of " + signal_name(before.info().signal) : "signal handler";
+  if (!is_known || !ended_by_choice(verdict.cause) || !is_fatal(before.info().signal)) {
+    verdict.evidence.push_back(
+        fmt::format("this was in a {}, which had come in {}", handler, place_words(before.stack)));
+    return scene;
+  }
+  CrashVerdict found = find_cause(before);
+  found.evidence.push_back(
+      fmt::format("the program's {}, {}, then ended it: {}", handler, place_words(scene.stack), verdict.what));
+  verdict = std::move(found);
+  return before;
+}
+
+void tell_object(CrashReport& report) {
+  CrashVerdict& verdict = report.verdict;
+  std::string words;
+  if (report.object) words = object_words(*report.object, verdict.cause, report.fault.address.value_or(0));
+  if (words.empty()) report.object.reset();
+  if (report.object) verdict.evidence.push_back(report.object->evidence);
+  verdict.what += words.empty() ? verdict.offset_words : words;
+}
+
 void take_stack(CrashReport& report, CrashScene& scene) {
   for (const WalkedFrame& frame : scene.walked.frames) report.addresses.push_back(frame.address);
   report.depth = scene.depth;
@@ -53,10 +114,17 @@ void take_stack(CrashReport& report, CrashScene& scene) {
 
 void blame(CrashReport& report) {
   report.culprit = report.verdict.frame ? report.verdict.frame : report.stack.blamed;
-  for (size_t i = 0; i < report.stack.frames.size() && i < report.culprit.value_or(0); ++i)
-    if (!report.stack.frames[i].skipped_by.empty()) report.rule = report.stack.frames[i].skipped_by;
-  for (const BlameRule& rule : blame_rules())
-    if (rule.name == report.rule) report.rule_reason = rule.reason;
+  const std::vector<ReportFrame>& frames = report.stack.frames;
+  // Where no code is, nobody wrote any.
+  bool is_nowhere =
+      report.culprit && frames[*report.culprit].function.empty() && frames[*report.culprit].module.empty();
+  if (is_nowhere) report.culprit.reset();
+  const BlameRule *rule = nullptr, *owner = nullptr;
+  for (size_t i = 0; i < frames.size() && i < report.culprit.value_or(0); ++i)
+    if (const BlameRule* skipping = skipping_rule(blame_rules(), frames[i])) rule = skipping;
+  if (report.culprit && !report.verdict.frame) owner = rule_of(blame_rules(), frames[*report.culprit]);
+  if (rule != nullptr) report.rule = rule->name, report.rule_reason = rule->reason;
+  if (owner != nullptr) report.owner = owner->name, report.owner_reason = owner->reason;
   const ReportFrame* frame = report.culprit ? &report.stack.frames[*report.culprit] : nullptr;
   if (frame == nullptr && !report.stack.frames.empty()) frame = &report.stack.frames.front();
   report.bucket = crash_bucket(report.verdict.cause, report.fault.signal, frame);
@@ -97,7 +165,8 @@ void look_at_locks(CrashReport& report, Target& target, const LockHelpers& helpe
   if (may_be_hang(report.verdict.cause)) {
     auto stuck = std::ranges::find_if(locks->verdicts, is_stuck);
     if (stuck != locks->verdicts.end()) {
-      report.verdict.evidence.insert(report.verdict.evidence.begin(), report.verdict.what);
+      std::string end = report.fault.signal == 0 ? "nobody has ended it" : report.verdict.what + ", after that";
+      report.verdict.evidence = {"the locks, below: each of these threads waits for one that does not come free", end};
       report.verdict.confidence = report.fault.signal == 0 ? Confidence::certain : Confidence::likely;
       report.verdict.cause = CrashCause::hang;
       report.verdict.what = stuck->kind == LockVerdictKind::deadlock
@@ -141,11 +210,18 @@ void tell_of_hang(CrashReport& report, std::vector<TargetThread>& threads) {
   report.operand.reset();
 }
 
+// 0: not known.
+int64_t changed_at(const std::string& path) {
+  struct stat status {};
+  return !path.empty() && ::stat(path.c_str(), &status) == 0 ? status.st_mtime : 0;
+}
+
 void add_modules(CrashReport& report, Target& target, const CrashHelpers& helpers) {
   auto add = [&](const TargetModule& module) {
     if (std::ranges::any_of(report.modules, [&](const CrashModule& each) { return each.module == module.module; }))
       return;
     CrashModule& added = report.modules.emplace_back(CrashModule{.module = module.module});
+    added.changed = changed_at(module.opened_path);
     if (!helpers.symbols || module.opened_path.empty()) return;
     ModuleSymbols symbols = helpers.symbols(openable(module));
     added.symbols = symbols.best;
@@ -166,12 +242,6 @@ void take_losses(CrashReport& report) {
   report.exact = is_exact(report.losses);
 }
 
-int64_t written_at(const TargetInfo& info) {
-  struct stat status {};
-  bool is_file = info.kind == TargetKind::core && ::stat(info.name.c_str(), &status) == 0;
-  return is_file ? status.st_mtime : 0;
-}
-
 }  // namespace
 
 Result<CrashReport> report_crash(Target& target, const CrashHelpers& helpers) {
@@ -184,12 +254,16 @@ Result<CrashReport> report_crash(Target& target, const CrashHelpers& helpers) {
   CrashReport report{.kind = info.kind, .target = info.name, .executable = info.executable, .command = info.command};
   report.pid = info.pid;
   TargetStacks stacks(target, helpers.lookup);
-  CrashScene scene = set_scene(target, helpers.names, stacks, *thread);
-  report.verdict = find_cause(scene);
+  CrashScene at_end = set_scene(target, helpers.names, stacks, *thread);
+  report.verdict = find_cause(at_end);
+  CrashScene scene =
+      at_end.handled ? look_behind_handler(std::move(at_end), report.verdict, stacks) : std::move(at_end);
   report.heap = look_at_heap(scene, *threads, report.verdict);
   report.fault = fault_of(scene);
   report.code = read_crash_code(scene);
   report.operand = operand_of(scene);
+  report.object = find_object(scene, helpers.objects);
+  tell_object(report);
   take_stack(report, scene);
   look_at_locks(report, target, helpers.locks);
   tell_of_hang(report, *threads);
@@ -199,7 +273,7 @@ Result<CrashReport> report_crash(Target& target, const CrashHelpers& helpers) {
   report.threads = std::move(*others);
   remove_thread(report.threads, report.fault.tid);
   if (info.cpu_time) report.cpu_time = static_cast<double>(*info.cpu_time) / 1e9;
-  report.written = written_at(info);
+  if (info.kind == TargetKind::core) report.written = changed_at(info.name);
   add_modules(report, target, helpers);
   take_losses(report);
   report.next = crash_advice(report);

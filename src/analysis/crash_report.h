@@ -11,6 +11,7 @@
 #include "analysis/crash_cause.h"
 #include "analysis/crash_code.h"
 #include "analysis/crash_heap.h"
+#include "analysis/crash_object.h"
 #include "analysis/lock_analysis.h"
 #include "analysis/thread_report.h"
 #include "symbols/symbolizer.h"
@@ -43,6 +44,7 @@ struct CrashOperand {
 // Part of a module's identity, for those on the stack.
 struct CrashModule {
   Module module;
+  int64_t changed = 0;  // when its file was, in seconds since 1970; 0: unknown
   SymbolQuality symbols = SymbolQuality::none;
   std::string note;  // why there is no more to see, and what to do about it; empty: nothing
 };
@@ -55,12 +57,14 @@ struct CrashReport {
   CrashFault fault;
   CrashCode code;
   std::optional<CrashOperand> operand;
+  std::optional<CrashObject> object;   // what a programmer calls it
   ReportStack stack;                   // of the thread the page is about, repetitions taken out
   std::vector<uint64_t> addresses;     // absolute, of the frames that are not inlined
   std::optional<Recursion> recursion;  // its numbers are indexes into stack.frames
   uint64_t depth = 0;                  // frames of the stack with all repetitions
   std::optional<size_t> culprit;       // index into stack.frames: whom the page blames
   std::string rule, rule_reason;       // the last one that passed over a frame before the blamed one; empty: none did
+  std::string owner, owner_reason;     // the one that makes the blamed frame an owner; empty: none does
   std::string bucket, hash;
   CrashHeap heap;
   ThreadReport threads;              // the others
@@ -79,6 +83,7 @@ struct CrashHelpers {
   SymbolLookup lookup;
   std::function<ModuleSymbols(const Module&)> symbols;
   LockHelpers locks;
+  ObjectLookup objects;  // empty: nothing is looked up
 };
 
 Result<CrashReport> report_crash(Target& target, const CrashHelpers& helpers);

@@ -95,6 +95,26 @@ std::optional<uint64_t> find_non_canonical(CrashScene& scene) {
   return goal && !is_canonical(*goal) ? goal : std::nullopt;
 }
 
+bool may_be_used(Target& target, const MemoryOperand& operand, uint64_t address) {
+  const TargetMapping* mapping = mapping_at(target, address);
+  if (mapping == nullptr) return false;
+  return operand.writes ? mapping->is_writable : mapping->is_readable;
+}
+
+// Of a core without siginfo (some of gcore): the only operand that lies where it could not be used.
+void deduce_address(CrashScene& scene) {
+  if (!scene.instruction) return;
+  const std::vector<MemoryOperand>& operands = scene.instruction->memory;
+  for (size_t i = 0; i < operands.size(); ++i) {
+    auto address = operands[i].address(scene.registers());
+    if (!address || may_be_used(scene.target, operands[i], *address)) continue;
+    scene.failed = scene.failed ? std::nullopt : std::optional(i);
+    scene.address = scene.failed ? address : std::nullopt;
+    if (!scene.failed) return;
+  }
+  scene.is_address_deduced = scene.address.has_value();
+}
+
 void find_address(CrashScene& scene) {
   const TargetInfo& info = scene.info();
   bool is_memory_fault = info.signal == SIGSEGV || info.signal == SIGBUS;
@@ -106,7 +126,31 @@ void find_address(CrashScene& scene) {
       if (covers(scene.instruction->memory[i], scene.registers(), info.fault_address)) scene.failed = i;
   } else if (info.signal_code == SI_KERNEL) {
     scene.address = find_non_canonical(scene);
+  } else if (info.signal_code == 0 && info.sender_pid == 0) {
+    deduce_address(scene);
   }
+}
+
+// What signal the kernel gives for a page fault: by what lies at its address.
+void tell_page_fault(TargetInfo& death, const HandledSignal& handled, Target& target) {
+  const TargetMapping* mapping = mapping_at(target, death.fault_address);
+  if (mapping == nullptr) return;
+  bool may_be_used = handled.is_fetch   ? mapping->is_executable
+                     : handled.is_write ? mapping->is_writable
+                                        : mapping->is_readable;
+  death.signal = may_be_used ? SIGBUS : SIGSEGV;
+  death.signal_code = may_be_used ? int{BUS_ADRERR} : int{SEGV_ACCERR};
+}
+
+CrashScene set(CrashScene scene, TargetStacks& stacks) {
+  step_back_from_breakpoint(scene);
+  scene.walked = stacks.walk(scene.thread, most_frames);
+  scene.handled = handled_signal(scene.target.stack_memory(scene.thread), scene.walked);
+  fold(scene);
+  scene.stack = std::move(stacks.report(std::span(&scene.walked, 1)).front());
+  read_instruction(scene);
+  find_address(scene);
+  return scene;
 }
 
 }  // namespace
@@ -146,14 +190,26 @@ std::optional<size_t> library_frame(const ReportStack& stack, std::string_view g
 }
 
 CrashScene set_scene(Target& target, TargetNames& names, TargetStacks& stacks, const TargetThread& thread) {
-  CrashScene scene{.target = target, .names = names, .thread = thread};
-  step_back_from_breakpoint(scene);
-  scene.walked = stacks.walk(scene.thread, most_frames);
-  fold(scene);
-  scene.stack = std::move(stacks.report(std::span(&scene.walked, 1)).front());
-  read_instruction(scene);
-  find_address(scene);
-  return scene;
+  return set(CrashScene{.target = target, .names = names, .death = target.info(), .thread = thread}, stacks);
+}
+
+CrashScene scene_of_handled(const CrashScene& scene, TargetStacks& stacks) {
+  const HandledSignal& handled = *scene.handled;
+  CrashScene before{.target = scene.target, .names = scene.names, .death = scene.death, .thread = scene.thread};
+  before.death.signal = handled.signal;
+  before.death.signal_code = handled.code;
+  before.death.fault_address = handled.address;
+  before.death.sender_pid = handled.sender_pid;
+  before.death.sender_uid = handled.sender_uid;
+  if (handled.is_by_trap && handled.signal == SIGSEGV && handled.code == SEGV_MAPERR)
+    tell_page_fault(before.death, handled, scene.target);
+  uint64_t fs_base = scene.registers().fs_base, gs_base = scene.registers().gs_base;
+  before.thread.registers = handled.registers;
+  before.thread.registers.fs_base = fs_base;
+  before.thread.registers.gs_base = gs_base;
+  before.thread.known = RegistersKnown::all;
+  before.thread.blocked_in.reset();
+  return set(std::move(before), stacks);
 }
 
 }  // namespace culprit

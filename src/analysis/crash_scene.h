@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "analysis/handled_signal.h"
 #include "analysis/report_stack.h"
 #include "analysis/target_names.h"
 #include "analysis/target_stacks.h"
@@ -25,6 +26,7 @@ struct Recursion {
 struct CrashScene {
   Target& target;
   TargetNames& names;
+  TargetInfo death;                                // what the page is about: signal, code, address, sender
   TargetThread thread;                             // that the signal came to
   WalkedStack walked;                              // its stack, repetitions taken out
   std::optional<Recursion> recursion;              // what was taken out: all rounds but one
@@ -33,14 +35,19 @@ struct CrashScene {
   std::optional<InstructionOperands> instruction;  // at rip, if there is code
   std::optional<size_t> failed;                    // index into instruction->memory: what the fault is about
   std::optional<uint64_t> address;                 // that could not be used
+  bool is_address_deduced = false;                 // nobody told it: an operand lies where nothing can be used
+  std::optional<HandledSignal> handled;            // in whose handler the thread stands
+  std::optional<InstructionOperands> caller_call;  // that led to where no code is, if it is proved to have
 
-  const TargetInfo& info() const { return target.info(); }
+  const TargetInfo& info() const { return death; }
   const Registers& registers() const { return thread.registers; }
   const MemoryOperand* failed_operand() const { return failed ? &instruction->memory[*failed] : nullptr; }
 };
 
 // The thread that died; of a target that did not die: its first one. `thread` must have all its registers.
 CrashScene set_scene(Target& target, TargetNames& names, TargetStacks& stacks, const TargetThread& thread);
+// What the thread was in when a signal came whose handler it stands in; `scene` must have one.
+CrashScene scene_of_handled(const CrashScene& scene, TargetStacks& stacks);
 
 // The mapping that holds the address; null: none.
 const TargetMapping* mapping_at(Target& target, uint64_t address);

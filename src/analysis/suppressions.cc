@@ -5,7 +5,7 @@
 #include <array>
 #include <span>
 
-#include "analysis/blame.h"
+#include "analysis/rule_lines.h"
 #include "base/glob.h"
 #include "base/text.h"
 #include "symbols/function_name.h"
@@ -21,13 +21,6 @@ struct FrameKey {
 constexpr std::array<FrameKey, 3> frame_keys{
     {{"fun:", &FramePattern::function}, {"mod:", &FramePattern::module}, {"file:", &FramePattern::file}}};
 
-std::string_view trimmed(std::string_view text) {
-  constexpr std::string_view blank = " \t\r\v\f";
-  const size_t first = text.find_first_not_of(blank);
-  if (first == std::string_view::npos) return {};
-  return text.substr(first, text.find_last_not_of(blank) - first + 1);
-}
-
 const FrameKey* key_of(std::string_view text) {
   for (const FrameKey& key : frame_keys) {
     if (text.starts_with(key.word)) return &key;
@@ -38,13 +31,9 @@ const FrameKey* key_of(std::string_view text) {
 // Where the first condition of the line ends: at an " & " that a key follows (functions may have " & " in their names).
 size_t end_of_condition(std::string_view line) {
   for (size_t at = line.find(" & "); at != std::string_view::npos; at = line.find(" & ", at + 1)) {
-    if (key_of(trimmed(line.substr(at + 3)))) return at;
+    if (key_of(trimmed_line(line.substr(at + 3)))) return at;
   }
   return line.size();
-}
-
-tl::unexpected<Error> wrong(size_t line, std::string_view what) {
-  return fail(ErrorKind::corrupt, fmt::format("line {}: {}", line, what), line);
 }
 
 Result<FramePattern> parse_frame(std::string_view line, size_t number) {
@@ -56,15 +45,16 @@ Result<FramePattern> parse_frame(std::string_view line, size_t number) {
   while (!line.empty()) {
     const FrameKey* key = key_of(line);
     if (!key) {
-      return wrong(number, fmt::format("\"{}\" is not understood: expected [name], type:, fun:, mod:, file: or ...",
-                                       shorten_middle(printable(line), 60)));
+      return wrong_line(number,
+                        fmt::format("\"{}\" is not understood: expected [name], type:, fun:, mod:, file: or ...",
+                                    shorten_middle(printable(line), 60)));
     }
     const size_t end = end_of_condition(line);
-    const std::string_view glob = trimmed(line.substr(key->word.size(), end - key->word.size()));
-    if (glob.empty()) return wrong(number, fmt::format("no pattern after \"{}\"", key->word));
-    if (!(pattern.*key->glob).empty()) return wrong(number, fmt::format("\"{}\" twice for one frame", key->word));
+    const std::string_view glob = trimmed_line(line.substr(key->word.size(), end - key->word.size()));
+    if (glob.empty()) return wrong_line(number, fmt::format("no pattern after \"{}\"", key->word));
+    if (!(pattern.*key->glob).empty()) return wrong_line(number, fmt::format("\"{}\" twice for one frame", key->word));
     pattern.*key->glob = glob;
-    line = end == line.size() ? std::string_view() : trimmed(line.substr(end + 3));
+    line = end == line.size() ? std::string_view() : trimmed_line(line.substr(end + 3));
   }
   return pattern;
 }
@@ -75,7 +65,7 @@ Result<void> check_complete(const Suppressions& parsed) {
   bool says_something = !last.type.empty();
   for (const FramePattern& pattern : last.frames) says_something |= !pattern.any_frames;
   if (!says_something) {
-    return wrong(last.line, fmt::format("[{}] has no pattern, it would hide everything", printable(last.name)));
+    return wrong_line(last.line, fmt::format("[{}] has no pattern, it would hide everything", printable(last.name)));
   }
   return {};
 }
@@ -116,24 +106,22 @@ bool frames_match(std::span<const FramePattern> patterns, std::span<const Report
 
 Result<Suppressions> parse_suppressions(std::string_view text) {
   Suppressions parsed;
-  for (size_t number = 1; !text.empty(); ++number) {
-    const size_t end = std::min(text.find('\n'), text.size());
-    const std::string_view line = trimmed(text.substr(0, end));
-    text.remove_prefix(std::min(end + 1, text.size()));
-    if (line.empty() || line.front() == '#') continue;
+  for (RuleLines lines(text); lines.next();) {
+    const std::string_view line = lines.line();
+    const size_t number = lines.number();
     if (line.front() == '[') {
       CULPRIT_TRY(check_complete(parsed));
-      const std::string_view name = line.back() == ']' ? trimmed(line.substr(1, line.size() - 2)) : "";
-      if (name.empty()) return wrong(number, "a suppression begins with its name in brackets: [name]");
+      const std::string_view name = line.back() == ']' ? trimmed_line(line.substr(1, line.size() - 2)) : "";
+      if (name.empty()) return wrong_line(number, "a suppression begins with its name in brackets: [name]");
       parsed.entries.push_back({std::string(name), number, {}, {}});
       continue;
     }
-    if (parsed.entries.empty()) return wrong(number, "a pattern before the first [name]");
+    if (parsed.entries.empty()) return wrong_line(number, "a pattern before the first [name]");
     Suppression& current = parsed.entries.back();
     if (line.starts_with("type:")) {
-      const std::string_view type = trimmed(line.substr(5));
+      const std::string_view type = trimmed_line(line.substr(5));
       if (type.empty() || !current.type.empty() || !current.frames.empty()) {
-        return wrong(number, "\"type:\" comes once, with a pattern, before the frames");
+        return wrong_line(number, "\"type:\" comes once, with a pattern, before the frames");
       }
       current.type = type;
       continue;

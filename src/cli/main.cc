@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "cli/arguments.h"
+#include "shell/blame_settings.h"
 #include "shell/command.h"
 #include "shell/help.h"
 #include "shell/help_commands.h"
@@ -28,6 +29,8 @@ Ending run_words(const std::vector<std::string>& words, const Streams& streams) 
   }
   auto invocation = parse_invocation(words);
   if (!invocation) return complain(streams, invocation.error());
+  auto blame = use_blame_rules(*invocation->command, invocation->arguments);
+  if (!blame) return complain(streams, blame.error());
   return invocation->command->run(invocation->arguments, streams);
 }
 

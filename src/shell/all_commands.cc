@@ -24,6 +24,9 @@ constexpr OptionRow report_option{"--report", "", ValueKind::file, "FILE", "writ
 constexpr OptionRow fail_option{"--fail-on-leak", "", ValueKind::none, "", "exit status 1 when a leak is found"};
 constexpr OptionRow suppressions_option{"--suppressions", "", ValueKind::file, "FILE",
                                         "leave out the stacks that FILE's patterns (function, module, file) match"};
+constexpr OptionRow blame_option{
+    "--blame-rules", "", ValueKind::file, "FILE",
+    "more rules on whom to blame, before culprit's own and those of ~/.config/culprit/blame"};
 constexpr OptionRow after_option{"--after", "", ValueKind::duration, "DURATION",
                                  "ignore handles made in the first 10s, 500ms, 2min … (warm-up)"};
 constexpr OptionRow top_option{"--top", "", ValueKind::count, "N", "show the N worst groups (10)"};
@@ -111,21 +114,21 @@ constexpr OptionRow heap_by_option{"--by", "", ValueKind::text, "size|type|stack
 constexpr OptionRow heap_from_option{"--from", "--since", ValueKind::text, "TIME|MARK",
                                      "only allocated since then: 10s after the beginning, or a mark's name"};
 
-constexpr OptionRow run_options[] = {output_option,    json_option,     report_option, fail_option, suppressions_option,
-                                     after_option,     top_option,      all_option,    heap_option, left_option,
-                                     no_source_option, wrappers_option, run_via_option};
+constexpr OptionRow run_options[] = {
+    output_option, json_option, report_option, fail_option,      suppressions_option, after_option,   top_option,
+    all_option,    heap_option, left_option,   no_source_option, wrappers_option,     run_via_option, blame_option};
 constexpr OptionRow handles_options[] = {
     json_option,     csv_option,         report_option,    fail_option,      suppressions_option, after_option,
     top_option,      handles_all_option, no_source_option, by_option,        depth_option,        outstanding_option,
     process_option,  type_option,        stack_option,     not_stack_option, min_age_option,      from_option,
     to_option,       over_time_option,   value_option,     summary_option,   for_option,          until_enter_option,
-    live_via_option, output_option};
+    live_via_option, output_option,      blame_option};
 constexpr OptionRow watch_options[] = {watch_all_option, interval_option,   looks_option,
                                        above_option,     prometheus_option, watch_json_option};
-constexpr OptionRow attach_options[] = {live_via_option, output_option, command_option};
+constexpr OptionRow attach_options[] = {live_via_option, output_option, command_option, blame_option};
 constexpr OptionRow diff_options[] = {
-    json_option,    csv_option,  report_option, diff_top_option,  diff_all_option, diff_from_option,   diff_to_option,
-    process_option, type_option, stack_option,  not_stack_option, min_age_option,  diff_handles_option};
+    json_option,    csv_option,  report_option, diff_top_option,  diff_all_option, diff_from_option,    diff_to_option,
+    process_option, type_option, stack_option,  not_stack_option, min_age_option,  diff_handles_option, blame_option};
 constexpr OptionRow record_start_options[] = {
     {"--all", "", ValueKind::none, "", "every process, also those that start later (root)"},
     {"--pid", "", ValueKind::text, "PID[,…]", "these processes and their children"},
@@ -168,6 +171,7 @@ constexpr OptionRow heap_options[] = {
     top_option,
     all_option,
     no_source_option,
+    blame_option,
     {"--fail-on-leak", "", ValueKind::none, "",
      "exit status 1 if --unreachable finds leaks, or a recording's program had unreachable blocks as it ended"},
     {"--outstanding", "", ValueKind::none, "",
@@ -179,6 +183,7 @@ constexpr OptionRow locks_options[] = {
      "one lock: its kind, state, owner and waiters; by address (0x…) or the name of its variable"},
     {"--no-wait", "", ValueKind::none, "", "one look instead of two: not told what only waits for a moment"},
     {"--no-stacks", "", ValueKind::none, "", "no stacks and names of functions: the verdicts alone, at once"},
+    blame_option,
     json_option};
 constexpr OptionRow stacks_options[] = {
     json_option,
@@ -187,12 +192,14 @@ constexpr OptionRow stacks_options[] = {
     {"--find", "", ValueKind::text, "SYMBOL",
      "only threads with such a function on their stack: part of its name, or a pattern with * and ? for all of it"},
     {"--raw", "", ValueKind::none, "", "addresses and how each was found, without symbols"},
+    blame_option,
     {"--top", "", ValueKind::count, "N", "show N different stacks (20)"},
     {"--all", "", ValueKind::none, "", "every stack with every frame, and every thread"}};
 constexpr OptionRow crash_options[] = {
     json_option,
     executable_option,
     {"--brief", "", ValueKind::none, "", "the sentence and ten frames, as for the log of a build"},
+    blame_option,
     {"--all", "", ValueKind::none, "", "every frame, and every other stack"}};
 constexpr OptionRow doctor_options[] = {json_option};
 constexpr OptionRow help_options[] = {
@@ -332,6 +339,18 @@ constexpr std::string_view crash_details =
     "\n"
     "The bucket names equal crashes alike, across builds; the hash is the bucket's, and WinDbg's of the same words.\n"
     "\n"
+    "Whom to blame is decided by rules, of which the most particular one that matches a frame is followed. To add "
+    "your\n"
+    "own, give FILE to --blame-rules, or write it to ~/.config/culprit/blame for every command:\n"
+    "\n"
+    "    [the plugin host]              the name of a rule, which the page shows\n"
+    "    mod: libhost*.so*              frames of this module …\n"
+    "    fun: host::call*|host::retry   … and function …\n"
+    "    file: */third_party/*          … and source file; at least one of the three\n"
+    "    owner: weak                    none: never to blame (the default); weak: where nobody else is; strong: "
+    "always\n"
+    "    why: it only calls plugins     shown, too\n"
+    "\n"
     "    culprit crash core.1234\n"
     "    culprit crash core.1234 ./server --brief\n"
     "    culprit crash core.1234 --json | jq -r .bucket\n"
@@ -352,7 +371,7 @@ constexpr std::string_view shell_details =
     "    culprit shell 1234\n"
     "    culprit shell core.1234 -c '~*k; lm'\n"
     "    echo '~#k' | culprit shell core.1234";
-constexpr OptionRow shell_options[] = {command_option};
+constexpr OptionRow shell_options[] = {command_option, blame_option};
 
 constexpr Command commands[] = {
     {"run", "[options] -- COMMAND [ARGUMENT…]", "run a program and report the handles it leaks", run_details,

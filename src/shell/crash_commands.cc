@@ -21,6 +21,9 @@ Result<CrashReport> page_about(Target& target, Symbolizer& symbolizer, const Str
     return symbolizer.symbolize(requests, [&](size_t done, size_t total) { progress.show(done, total); });
   };
   helpers.symbols = [&](const Module& module) { return symbolizer.used_for(module); };
+  helpers.objects = [&](const Module& module, const ObjectQuestion& question) {
+    return symbolizer.object(module, question);
+  };
   helpers.locks = locks.helpers();
   auto report = report_crash(target, helpers);
   progress.erase();

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "shell/blame_settings.h"
 #include "shell/values.h"
 
 namespace culprit {
@@ -97,6 +98,9 @@ Result<Arguments> parse_words(const Command& command, const std::vector<std::str
     size_t equals = word.starts_with("--") ? word.find('=') : std::string::npos;
     const OptionRow* option = find_option(command, word.substr(0, equals));
     if (option == nullptr) return fail(ErrorKind::usage, fmt::format("{} has no option {}", command.name, word));
+    if (option->name == blame_rules_name)
+      return fail(ErrorKind::usage,
+                  fmt::format("{} is for the start of culprit: it holds for the whole console", blame_rules_name));
     std::string value;
     if (option->kind != ValueKind::none) {
       if (equals == std::string::npos && i + 1 >= words.size())

@@ -12,7 +12,8 @@
 #include "base/regular_file.h"
 #include "format/elf.h"
 #include "symbols/compressed_sections.h"
-#include "symbols/demangle.h"
+#include "symbols/dwarf_names.h"
+#include "symbols/dwarf_objects.h"
 
 namespace culprit {
 namespace {
@@ -43,56 +44,6 @@ std::string first_safe(const std::vector<std::string>& paths) {
 
 std::string text_of(const std::optional<llvm::DWARFFormValue>& value) { return llvm::dwarf::toString(value, ""); }
 
-struct FunctionName {
-  std::string text;
-  bool from_linker_name = false;
-};
-
-FunctionName name_of(const llvm::DWARFDie& function);
-
-// The class, function and namespaces around a function that has no linker name (static functions in C++, lambdas).
-std::string scope_of(llvm::DWARFDie die) {
-  // Concrete and inlined instances refer to the abstract one, which refers to the declaration within its class.
-  for (int step = 0; step < 8; ++step) {
-    llvm::DWARFDie origin = die.getAttributeValueAsReferencedDie(llvm::dwarf::DW_AT_abstract_origin);
-    if (!origin) origin = die.getAttributeValueAsReferencedDie(llvm::dwarf::DW_AT_specification);
-    if (!origin) break;
-    die = origin;
-  }
-  std::string scope;
-  llvm::DWARFDie parent = die.getParent();
-  for (int depth = 0; depth < 64 && parent; ++depth, parent = parent.getParent()) {
-    const char* name = parent.getShortName();
-    switch (parent.getTag()) {
-      case llvm::dwarf::DW_TAG_namespace:
-        scope.insert(0, std::string(name != nullptr ? name : "(anonymous namespace)") + "::");
-        break;
-      case llvm::dwarf::DW_TAG_class_type:
-      case llvm::dwarf::DW_TAG_structure_type:
-      case llvm::dwarf::DW_TAG_union_type:
-        scope.insert(0, std::string(name != nullptr ? name : "(anonymous class)") + "::");
-        break;
-      case llvm::dwarf::DW_TAG_lexical_block:
-        break;
-      case llvm::dwarf::DW_TAG_subprogram:  // its name has all that is around it
-        return scope.empty() ? scope : name_of(parent).text + "::" + scope;
-      default:
-        return scope;
-    }
-  }
-  return scope;
-}
-
-FunctionName name_of(const llvm::DWARFDie& function) {
-  if (const char* linker_name = function.getLinkageName()) {
-    std::string text = demangle_unbounded(linker_name);
-    return {.text = text, .from_linker_name = text != linker_name};
-  }
-  const char* name = function.getShortName();
-  if (name == nullptr) return {};
-  return {.text = scope_of(function) + name};
-}
-
 }  // namespace
 
 struct DwarfLines::State {
@@ -122,7 +73,22 @@ struct DwarfLines::State {
   }
 
   bool load_functions(llvm::DWARFCompileUnit& unit);
+  llvm::DWARFCompileUnit* unit_at(uint64_t address);
+  llvm::SmallVector<llvm::DWARFDie, 8> functions_at(llvm::DWARFCompileUnit& unit, uint64_t address);
 };
+
+// Not getCompileUnitForAddress: LLVM 16 then looks at every variable of the program for an address outside all code.
+llvm::DWARFCompileUnit* DwarfLines::State::unit_at(uint64_t address) {
+  return context->getCompileUnitForOffset(context->getDebugAranges()->findAddress(address));
+}
+
+// What is inlined at the address, innermost first, and the function it is in.
+llvm::SmallVector<llvm::DWARFDie, 8> DwarfLines::State::functions_at(llvm::DWARFCompileUnit& unit, uint64_t address) {
+  llvm::SmallVector<llvm::DWARFDie, 8> chain;
+  // LLVM does not look whether a damaged unit has any entry at all.
+  if (load_functions(unit) && unit.getNonSkeletonUnitDIE(false)) unit.getInlinedChainForAddress(address, chain);
+  return chain;
+}
 
 // Makes the unit's functions known, whose entries may be in a .dwo file.
 bool DwarfLines::State::load_functions(llvm::DWARFCompileUnit& unit) {
@@ -190,9 +156,7 @@ Result<DwarfLines> DwarfLines::open(Bytes file, const std::string& path, SplitDw
 
 DwarfAnswer DwarfLines::lookup(uint64_t address) {
   DwarfAnswer answer;
-  // Not getCompileUnitForAddress: LLVM 16 then looks at every variable of the program for an address outside all code.
-  uint64_t unit_offset = state_->context->getDebugAranges()->findAddress(address);
-  llvm::DWARFCompileUnit* unit = state_->context->getCompileUnitForOffset(unit_offset);
+  llvm::DWARFCompileUnit* unit = state_->unit_at(address);
   if (unit == nullptr) return answer;
 
   const LineTable* lines = nullptr;
@@ -212,10 +176,7 @@ DwarfAnswer DwarfLines::lookup(uint64_t address) {
     }
   }
 
-  llvm::SmallVector<llvm::DWARFDie, 8> chain;
-  // LLVM does not look whether a damaged unit has any entry at all.
-  if (state_->load_functions(*unit) && unit->getNonSkeletonUnitDIE(false))
-    unit->getInlinedChainForAddress(address, chain);
+  llvm::SmallVector<llvm::DWARFDie, 8> chain = state_->functions_at(*unit, address);
   if (chain.empty()) {
     if (!frame.file.empty()) answer.frames.push_back(std::move(frame));
     return answer;
@@ -236,6 +197,14 @@ DwarfAnswer DwarfLines::lookup(uint64_t address) {
   }
   if (auto start = llvm::dwarf::toAddress(chain.back().find(llvm::dwarf::DW_AT_low_pc))) answer.function_start = *start;
   return answer;
+}
+
+std::optional<NamedObject> DwarfLines::object(const ObjectQuestion& question) {
+  llvm::DWARFCompileUnit* unit = state_->unit_at(question.pc);
+  if (unit == nullptr) return {};
+  llvm::SmallVector<llvm::DWARFDie, 8> functions = state_->functions_at(*unit, question.pc);
+  if (functions.empty()) return {};
+  return name_object(unit->getNonSkeletonUnitDIE(false), functions, question);
 }
 
 }  // namespace culprit

@@ -9,6 +9,7 @@
 
 #include "base/bytes.h"
 #include "base/result.h"
+#include "symbols/object_question.h"
 #include "symbols/symbolizer.h"
 
 namespace culprit {
@@ -35,6 +36,8 @@ class DwarfLines {
   ~DwarfLines();
 
   DwarfAnswer lookup(uint64_t address);
+  // Nothing: no variable is proved to be there.
+  std::optional<NamedObject> object(const ObjectQuestion& question);
 
   // The first .dwo file that was needed and is nowhere, or another build's; empty: none.
   const std::string& missing_split_file() const;

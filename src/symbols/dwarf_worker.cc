@@ -24,14 +24,17 @@ constexpr bool address_sanitized = false;
 #endif
 
 // Both ends are the same program, so integers go as they lie in memory:
-//   question := count:u32 address:u64*
+//   question := count:u32 address:u64*  or  object_question:u32 ObjectQuestion
 //   message  := size:u32 payload         the first is the sentence why the file cannot be read, empty if it can
 //   answers  := string (the missing split file)  answer*
 //   answer   := has_linker_name:u8 has_start:u8 start:u64 frames:u32 (string string line:u32 inlined:u8)*
+//   object   := is_found:u8 is_virtual_table:u8 string{4}
 //   string   := id:u32 [size:u32 bytes]  where an id not seen before is followed by its text
 constexpr int patience_ms = 30'000;        // without a single byte
 constexpr rlim_t processor_seconds = 600;  // should nobody be there to lose patience
 constexpr uint32_t largest_message = 1u << 30;
+constexpr uint32_t object_question = ~0u;  // in place of a count
+static_assert(std::is_trivially_copyable_v<ObjectQuestion>);
 
 bool receive_all(int socket, void* into, size_t size, int timeout_ms) {
   auto* at = static_cast<char*>(into);
@@ -88,6 +91,14 @@ class AnswerWriter {
     }
   }
 
+  void put_object(const std::optional<NamedObject>& found) {
+    NamedObject object = found.value_or(NamedObject{});
+    put(static_cast<uint8_t>(found.has_value()));
+    put(static_cast<uint8_t>(object.is_virtual_table));
+    for (const std::string& text : {object.object, object.anchor, object.pointer, object.pointer_type})
+      put_string(text);
+  }
+
   bool send(int socket) {
     std::string message(sizeof(uint32_t), '\0');
     auto size = static_cast<uint32_t>(payload_.size());
@@ -109,6 +120,13 @@ void answer_questions(int socket, Bytes file, const std::string& path, const Spl
   if (!writer.send(socket) || !lines) return;
   constexpr int forever = -1;
   for (uint32_t count = 0; receive_all(socket, &count, sizeof(count), forever);) {
+    if (count == object_question) {
+      ObjectQuestion question;
+      if (!receive_all(socket, &question, sizeof(question), forever)) return;
+      writer.put_object(lines->object(question));
+      if (!writer.send(socket)) return;
+      continue;
+    }
     std::vector<uint64_t> addresses(count);
     if (!receive_all(socket, addresses.data(), count * sizeof(uint64_t), forever)) return;
     std::vector<DwarfAnswer> answers;
@@ -208,16 +226,17 @@ Bytes DwarfWorker::receive_message() {
   return message_;
 }
 
+std::string DwarfWorker::take_string(ByteReader& reader) {
+  uint32_t id = reader.take<uint32_t>();
+  if (id > strings_.size()) reader.fail();
+  if (!reader) return {};
+  if (id == strings_.size()) strings_.emplace_back(as_text(reader.take_bytes(reader.take<uint32_t>())));
+  return strings_[id];
+}
+
 bool DwarfWorker::read_answers(Bytes message, std::vector<DwarfAnswer>& answers) {
   ByteReader reader(message);
-  auto take_string = [&]() -> std::string {
-    uint32_t id = reader.take<uint32_t>();
-    if (id > strings_.size()) reader.fail();
-    if (!reader) return {};
-    if (id == strings_.size()) strings_.emplace_back(as_text(reader.take_bytes(reader.take<uint32_t>())));
-    return strings_[id];
-  };
-  missing_split_file_ = take_string();
+  missing_split_file_ = take_string(reader);
   for (DwarfAnswer& answer : answers) {
     answer.has_linker_name = reader.take<uint8_t>() != 0;
     bool has_start = reader.take<uint8_t>() != 0;
@@ -227,8 +246,8 @@ bool DwarfWorker::read_answers(Bytes message, std::vector<DwarfAnswer>& answers)
     uint64_t frames = reader.take_count(reader.take<uint32_t>(), smallest_frame);
     for (; frames != 0 && reader; --frames) {
       SourceFrame& frame = answer.frames.emplace_back();
-      frame.function = take_string();
-      frame.file = take_string();
+      frame.function = take_string(reader);
+      frame.file = take_string(reader);
       frame.line = reader.take<uint32_t>();
       frame.inlined = reader.take<uint8_t>() != 0;
     }
@@ -244,6 +263,26 @@ std::vector<DwarfAnswer> DwarfWorker::receive() {
     answers.assign(asked_, {});
   }
   return answers;
+}
+
+std::optional<NamedObject> DwarfWorker::object(const ObjectQuestion& question) {
+  if (!socket_) return {};
+  std::string words(reinterpret_cast<const char*>(&object_question), sizeof(object_question));
+  words.append(reinterpret_cast<const char*>(&question), sizeof(question));
+  if (!send_all(socket_.get(), words)) {
+    give_up("its debug info is damaged");
+    return {};
+  }
+  ByteReader reader(receive_message());
+  bool is_found = reader.take<uint8_t>() != 0;
+  NamedObject object{.is_virtual_table = reader.take<uint8_t>() != 0};
+  for (std::string* text : {&object.object, &object.anchor, &object.pointer, &object.pointer_type})
+    *text = take_string(reader);
+  if (!reader) {
+    give_up("its debug info is damaged, reading it was broken off");
+    return {};
+  }
+  return is_found ? std::optional(std::move(object)) : std::nullopt;
 }
 
 }  // namespace culprit

@@ -30,11 +30,15 @@ class DwarfWorker {
   // One answer per address sent, in that order; empty ones after a failure.
   std::vector<DwarfAnswer> receive();
 
+  // Nothing: no variable is proved to be there, or after a failure.
+  std::optional<NamedObject> object(const ObjectQuestion& question);
+
   // Why there are no answers (any more), as a clause; empty: all is well.
   const std::string& problem() const { return problem_; }
   const std::string& missing_split_file() const { return missing_split_file_; }
 
  private:
+  std::string take_string(ByteReader& reader);
   bool read_answers(Bytes message, std::vector<DwarfAnswer>& answers);
   Bytes receive_message();
   void give_up(std::string why);

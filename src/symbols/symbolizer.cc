@@ -34,6 +34,9 @@ class OpenedModule {
   };
   // Ascending questions are answered fastest. Calls `done` with the number of answers that have come.
   std::vector<SymbolizedFrame> symbolize(std::span<const Question> questions, const std::function<void(size_t)>& done);
+  std::optional<NamedObject> object(const ObjectQuestion& question) {
+    return workers_.empty() ? std::nullopt : workers_.front().object(question);
+  }
   ModuleSymbols used() const;
 
  private:
@@ -250,6 +253,10 @@ std::vector<SymbolizedFrame> Symbolizer::symbolize(std::span<const SymbolRequest
   }
   if (progress) progress(order.size(), order.size());
   return results;
+}
+
+std::optional<NamedObject> Symbolizer::object(const Module& module, const ObjectQuestion& question) {
+  return state_->open(module).object(question);
 }
 
 ModuleSymbols Symbolizer::used_for(const Module& module) { return state_->open(module).used(); }

@@ -4,11 +4,13 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
 
 #include "model/module.h"
+#include "symbols/object_question.h"
 
 namespace culprit {
 
@@ -79,6 +81,10 @@ class Symbolizer {
   // Many at once, in the order of the requests: faster than one by one, as each compilation unit is read only once.
   // `progress`, if any, is called now and then and at the end.
   std::vector<SymbolizedFrame> symbolize(std::span<const SymbolRequest> requests, const Progress& progress = {});
+
+  // How a programmer would write what an instruction of the module worked on. Nothing: no variable is proved to be
+  // there.
+  std::optional<NamedObject> object(const Module& module, const ObjectQuestion& question);
 
   // Opens the module if nothing has asked for it yet.
   ModuleSymbols used_for(const Module& module);

@@ -45,6 +45,14 @@ Json operand_json(const CrashOperand& operand) {
           {"registers", std::move(registers)}};
 }
 
+Json object_json(const CrashObject& object) {
+  return {{"name", utf8(object.named.object)},
+          {"offset", object.offset},
+          {"pointer", utf8(object.named.pointer)},
+          {"pointer_type", utf8(object.named.pointer_type)},
+          {"is_virtual_table", object.named.is_virtual_table}};
+}
+
 Json code_json(const CrashCode& code) {
   Json instructions = Json::array();
   for (size_t i = 0; i < code.instructions.size(); ++i) {
@@ -72,6 +80,12 @@ Json source_json(const CrashReport& report) {
   return list_json(read_source_excerpt(frame.file, frame.line).lines, [](const SourceLine& line) {
     return Json{{"line", line.number}, {"text", utf8(line.text)}, {"blamed", line.blamed}};
   });
+}
+
+bool has_newer_source(const CrashReport& report) {
+  if (!report.culprit) return false;
+  const ReportFrame& frame = report.stack.frames[*report.culprit];
+  return is_source_newer(report, read_source_excerpt(frame.file, frame.line));
 }
 
 Json recursion_json(const CrashReport& report) {
@@ -118,6 +132,7 @@ std::string crash_as_json(const CrashReport& report) {
                     {"hash", report.hash},
                     {"fault", fault_json(report)},
                     {"operand", report.operand ? operand_json(*report.operand) : Json(nullptr)},
+                    {"object", report.object ? object_json(*report.object) : Json(nullptr)},
                     {"operand_origin", utf8(report.code.origin)},
                     {"code", code_json(report.code)},
                     {"stack", stack_json(report)},
@@ -126,7 +141,9 @@ std::string crash_as_json(const CrashReport& report) {
                     {"recursion", recursion_json(report)},
                     {"blamed", report.culprit ? Json(*report.culprit) : Json(nullptr)},
                     {"rule", utf8(report.rule)},
+                    {"owner", utf8(report.owner)},
                     {"source", source_json(report)},
+                    {"source_is_newer", has_newer_source(report)},
                     {"pid", report.pid},
                     {"executable", utf8(report.executable)},
                     {"command", utf8(report.command)},

@@ -2,8 +2,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <csignal>
 #include <ctime>
 
+#include "analysis/blame.h"
 #include "base/text.h"
 #include "model/signals.h"
 #include "symbols/function_name.h"
@@ -102,14 +104,21 @@ class CrashPage {
   }
 
   void code() {
-    if (report_.fault.signal == 0 || report_.verdict.cause == CrashCause::hang) return;
+    // Of a signal that somebody sent, the code tells no more than how.
+    CrashCause cause = report_.verdict.cause;
+    bool is_sent = report_.fault.signal == SIGABRT || cause == CrashCause::killed || cause == CrashCause::raised;
+    bool is_told = report_.fault.signal != 0 && cause != CrashCause::hang;
+    if (!is_told || (is_sent && !options_.details)) return;
     heading("Registers and code");
     text_ += registers_text(report_.fault.registers, report_.fault.known);
     const CrashCode& code = report_.code;
     uint64_t address = code.instructions.empty() ? 0 : code.instructions.front().address;
     for (size_t i = 0; i < code.instructions.size(); ++i) {
       Bytes bytes = Bytes(code.bytes).subspan(code.instructions[i].address - address);
-      std::string line = code_text(std::span(&code.instructions[i], 1), bytes, [](uint64_t) { return std::string(); });
+      const InstructionText& instruction = code.instructions[i];
+      std::string line = code_text(std::span(&instruction, 1), bytes, [&](uint64_t asked) {
+        return asked == instruction.target ? printable(code.targets[i]) : std::string();
+      });
       text_ += fmt::format("{} {}", i == code.failed ? ">" : " ", line);
     }
   }
@@ -119,8 +128,11 @@ class CrashPage {
     StackTextOptions options{.style = style(), .indent = 0};
     std::string lines = source_text(report_.stack.frames[*report_.culprit], options);
     if (lines.empty()) return;
-    heading(fmt::format("Source: {}", frame_place(report_.stack.frames[*report_.culprit], 2, style().columns - 8)));
+    const ReportFrame& frame = report_.stack.frames[*report_.culprit];
+    heading(fmt::format("Source: {}", frame_place(frame, 2, style().columns - 8)));
     text_ += lines;
+    if (is_source_newer(report_, read_source_excerpt(frame.file, frame.line)))
+      text_ += line_text(style(), "this file was changed after the program was built: its lines may have moved");
   }
 
   // One frame: whether it is blamed (*) or of one's own code (+), its number, function and place.
@@ -131,11 +143,12 @@ class CrashPage {
     std::string place = frame.function.empty() ? "" : frame_place(frame, 1, room * 2 / 5);
     std::string name =
         frame_function(without_parameter_list(frame), room - display_width(place) - (place.empty() ? 0 : 2));
-    Ink ink = is_blamed ? Ink::strong : frame.own ? Ink::plain : Ink::faint;
+    bool is_own = frame.own && skipping_rule(blame_rules(), frame) == nullptr;
+    Ink ink = is_blamed ? Ink::strong : is_own ? Ink::plain : Ink::faint;
     text_ += fmt::format("{}{:>4}  {}\n",
-                         is_blamed   ? "*"
-                         : frame.own ? "+"
-                                     : " ",
+                         is_blamed ? "*"
+                         : is_own  ? "+"
+                                   : " ",
                          at, inked(style(), ink, place.empty() ? name : name + "  " + place));
   }
 
@@ -170,20 +183,24 @@ class CrashPage {
     if (!options_.brief) why_blamed();
   }
 
+  static std::string reason_words(const std::string& reason) { return reason.empty() ? "" : ": " + printable(reason); }
+
   // The rule that chose the blamed frame must be visible, or nobody can argue with it.
   void why_blamed() {
     const std::vector<ReportFrame>& frames = report_.stack.frames;
     if (frames.empty()) return;
     std::string words;
     if (!report_.culprit)
-      words = "nobody is blamed: every frame is passed over by a rule";
+      words = "nobody is blamed: no frame is of code that is known and not passed over by a rule";
     else if (report_.verdict.frame)
       words = "blamed: " + report_.verdict.frame_reason;
+    else if (!report_.owner.empty())
+      words = fmt::format("blamed by the rule \"{}\"{}", printable(report_.owner), reason_words(report_.owner_reason));
     else if (*report_.culprit == 0)
       words = "blamed: the innermost frame, which no rule passes over";
     else
-      words = fmt::format("blamed past {} by the rule \"{}\": {}", counted(*report_.culprit, "frame"), report_.rule,
-                          report_.rule_reason);
+      words = fmt::format("blamed past {} by the rule \"{}\"{}", counted(*report_.culprit, "frame"),
+                          printable(report_.rule), reason_words(report_.rule_reason));
     text_ += line_text(style(), inked(style(), Ink::faint, words));
   }
 

@@ -4,6 +4,7 @@
 #include <string>
 
 #include "analysis/crash_groups.h"
+#include "view/source_excerpt.h"
 #include "view/text_style.h"
 
 namespace culprit {
@@ -20,6 +21,9 @@ std::string crash_as_json(const CrashReport& report);
 // Of many: buckets with their counts.
 std::string crash_groups_as_text(const CrashGroups& groups, const CrashTextOptions& options);
 std::string crash_groups_as_json(const CrashGroups& groups);
+
+// The source that is shown was changed after the program was built: it may not be what was built.
+bool is_source_newer(const CrashReport& report, const SourceExcerpt& excerpt);
 
 // What happened, where and called from whom, in one sentence. Printable.
 std::string crash_sentence(const CrashReport& report);

@@ -30,14 +30,26 @@ const ReportFrame* caller_of(const ReportStack& stack, size_t frame) {
 
 }  // namespace
 
+bool is_source_newer(const CrashReport& report, const SourceExcerpt& excerpt) {
+  if (!report.culprit || excerpt.lines.empty()) return false;
+  const std::string& module = report.stack.frames[*report.culprit].module;
+  for (const CrashModule& each : report.modules)
+    if (each.module.path == module) return each.changed != 0 && excerpt.changed > each.changed;
+  return false;
+}
+
 std::string crash_sentence(const CrashReport& report) {
   std::string sentence = printable(report.verdict.what);
   const std::vector<ReportFrame>& frames = report.stack.frames;
   if (frames.empty() || report.verdict.cause == CrashCause::none) return sentence + ".";
   size_t at = report.culprit.value_or(0);
+  // Where no code is, and nothing leads there.
+  if (frames[at].function.empty() && frames[at].module.empty()) return sentence + ".";
   // Where a library did it, that is worth a word.
-  // What has clauses of its own is set apart.
-  if (sentence.find_first_of(",:") != sentence.npos) sentence += ",";
+  // What has clauses of its own is set apart, if not by signs.
+  bool is_set_apart = sentence.ends_with('`') || sentence.ends_with(')');
+  bool has_clauses = sentence.find(", ") != sentence.npos || sentence.find(": ") != sentence.npos;
+  if (has_clauses && !is_set_apart) sentence += ",";
   bool by_library = at > 0 && !report.verdict.frame && report.verdict.cause >= CrashCause::null_read &&
                     report.verdict.cause <= CrashCause::protected_access && !frames[0].function.empty() &&
                     !frames[0].inlined;

@@ -184,6 +184,8 @@ class StackLines {
     } else if (!stack_.blamed) {
       why = fmt::format("nobody to blame: every frame is passed over by rule ({})",
                         names_of(rules_, 0, stack_.frames.size()));
+    } else if (const BlameRule* owner = rule_of(blame_rules(), stack_.frames[*stack_.blamed])) {
+      why = fmt::format("blamed by the rule \"{}\"", printable(owner->name));
     } else if (first_ > 0 && !options_.details) {
       std::string frames = counted(first_, "frame");
       why = fmt::format("blamed past {} ({})", frames, names_of(rules_, 0, first_));

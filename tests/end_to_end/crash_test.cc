@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <fstream>
 
+#include "support/crash_pages.h"
 #include "support/kernel_core.h"
 #include "support/run_culprit.h"
 
@@ -26,12 +27,15 @@ struct Death {
 };
 void PrintTo(const Death& death, std::ostream* out) { *out << death.way; }
 constexpr Death deaths[] = {
-    {"null_read", "null_read", "Checkout::where", true, "Read through a null pointer (offset 40)"},
-    {"null_write", "null_write", "Checkout::add", true, "Wrote through a null pointer (offset 24)"},
-    {"null_call", "null_call", "null_call", true, "Called a null function pointer"},
-    {"null_virtual", "null_read", "null_virtual"},
+    {"null_read", "null_read", "Checkout::where", true,
+     "Read through a null pointer: `cart->position.y` (offset 40 of a null `const Cart*`)"},
+    {"null_write", "null_write", "Checkout::add", true,
+     "Wrote through a null pointer: `cart->total` (offset 24 of a null `Cart*`)"},
+    {"null_call", "null_call", "null_call", true, "Called a null function pointer: `callback`"},
+    {"null_virtual", "null_read", "null_virtual", true,
+     "the virtual table of `*shape` (`shape` is a null `const Shape*`)"},
     {"null_in_library", "null_*", "null_in_library"},
-    {"wild_read", "wild_read", "wild_read"},
+    {"wild_read", "wild_read", "wild_read", true, "where nothing is mapped: `*number`"},
     {"wild_write", "wild_write", "wild_write"},
     {"non_canonical", "non-canonical_address", "non_canonical"},
     {"bad_jump", "bad_jump", "bad_jump"},
@@ -44,7 +48,7 @@ constexpr Death deaths[] = {
     {"double_free", "double_free", "double_free"},
     {"invalid_free", "invalid_free", "invalid_free"},
     {"heap_overrun", "heap_overrun", "heap_overrun", true, "A block of 24 B on the heap was written beyond its end"},
-    {"use_after_free", "use_after_free", "use_after_free", true, "Used a block of 24 B on the heap after it was freed"},
+    {"use_after_free", "use_after_free", "use_after_free", true, "Used a freed block of 24 B on the heap"},
     {"abort", "abort", "plain_abort"},
     {"assert", "assertion", "assertion", true, "The assertion `size == 4 && \"sizes differ\"` failed"},
     {"exception", "uncaught_exception", "parse", true, "std::runtime_error, \"cannot parse \"ab:cd\"\""},
@@ -59,11 +63,17 @@ constexpr Death deaths[] = {
     {"breakpoint", "breakpoint", "breakpoint"},
     {"illegal", "illegal_instruction", "illegal"},
     {"no_instruction", "illegal_instruction", "no_instruction", false, "bytes that are no instruction"},
-    {"divide_by_zero", "division_by_zero", "divide_by_zero"},
+    {"divide_by_zero", "division_by_zero", "divide_by_zero", true, "by zero: `zero`"},
     {"divide_overflow", "division_overflow", "divide_overflow"},
     {"truncated_file", "truncated_file", "truncated_file", true, "/tmp/crash_victim-"},
     {"refused_call", "refused_system_call", "refused_call", true, "Made the system call getppid"},
     {"raised", "raised_signal", "raised", true, "Sent SIGSEGV to itself"},
+    {"closed_read", "protected_access", "closed_read", true, "Read where it may not"},
+    {"closed_write", "protected_access", "closed_write", true, "Wrote where it may not"},
+    {"closed_call", "data_execution", "closed_call"},
+    {"misaligned", "misaligned_access", "misaligned", true, "not aligned to 16 bytes"},
+    {"in_handler", "null_read", "in_handler", true, "Read through a near-null pointer"},
+    {"fault_in_handler", "wild_write", "handle_by_fault"},
     {"hang", "hang", "lock_both", true, "2 threads wait for each other"},
 };
 constexpr const char* variants[] = {"crash_victim", "crash_victim_O0", "crash_victim_plain", "crash_victim_no_pie",
@@ -78,22 +88,6 @@ uint32_t line_of(const std::string& way) {
   }
   ADD_FAILURE() << "no line dies of " << way;
   return 0;
-}
-
-Json page_of(const std::string& core, const Words& more = {}) {
-  Words command{culprit_path(), "crash", core, "--json"};
-  command.insert(command.end(), more.begin(), more.end());
-  Ran ran = run(command);
-  EXPECT_EQ(ran.ending(), "exit 0") << ran.err;
-  return Json::parse(ran.out, nullptr, false);
-}
-
-// Without namespaces that have no name, and parameters.
-std::string function_of(const Json& frame) {
-  std::string name = frame.at("function");
-  constexpr std::string_view nameless = "(anonymous namespace)::";
-  for (size_t at = name.find(nameless); at != name.npos; at = name.find(nameless)) name.erase(at, nameless.size());
-  return name.substr(0, name.find('('));
 }
 
 void expect_page(const Json& page, const Death& death) {
@@ -134,19 +128,23 @@ TEST_P(Deaths, AreNamedWithFunctionAndLineHoweverTheProgramWasBuilt) {
 TEST_P(Deaths, AreNamedForStrippedProgramsWithADebugFile) {
   std::string objcopy = tool("objcopy"), strip = tool("strip");
   if (objcopy.empty() || strip.empty()) GTEST_SKIP() << "binutils are not installed";
-  TemporaryFolder folder;
-  std::string copy = folder / "victim", debug = folder / "victim.debug";
-  ASSERT_EQ(run({objcopy, "--only-keep-debug", program("crash_victim"), debug}).ending(), "exit 0");
-  ASSERT_EQ(run({strip, "-o", copy, program("crash_victim")}).ending(), "exit 0");
-  ASSERT_EQ(run({objcopy, "--add-gnu-debuglink=" + debug, copy}).ending(), "exit 0");
-  std::string core = core_of({copy, GetParam().way}, folder);
-  ASSERT_NE(core, "");
-  Json with_lines = page_of(core);
-  expect_page(with_lines, GetParam());
-  // Without it the page says less, and nothing else.
-  std::filesystem::remove(debug);
-  Json without = page_of(core);
-  EXPECT_EQ(without.at("cause"), with_lines.at("cause"));
+  for (const char* variant : {"crash_victim", "crash_victim_no_pie"}) {
+    SCOPED_TRACE(variant);
+    TemporaryFolder folder;
+    std::string copy = folder / "victim", debug = folder / "victim.debug";
+    ASSERT_EQ(run({objcopy, "--only-keep-debug", program(variant), debug}).ending(), "exit 0");
+    ASSERT_EQ(run({strip, "-o", copy, program(variant)}).ending(), "exit 0");
+    ASSERT_EQ(run({objcopy, "--add-gnu-debuglink=" + debug, copy}).ending(), "exit 0");
+    std::string core = core_of({copy, GetParam().way}, folder);
+    ASSERT_NE(core, "");
+    Json with_lines = page_of(core);
+    expect_page(with_lines, GetParam());
+    // Without it the page says less, and nothing else.
+    std::filesystem::remove(debug);
+    Json without = page_of(core);
+    EXPECT_EQ(without.at("cause"), with_lines.at("cause"));
+    EXPECT_TRUE(without.at("object").is_null());
+  }
 }
 
 INSTANTIATE_TEST_SUITE_P(Ways, Deaths, ::testing::ValuesIn(deaths),
@@ -267,7 +265,7 @@ TEST(Crash, TheConsoleKnowsWinDbgsWords) {
   std::string core = core_of({program("crash_victim"), "null_write"}, folder);
   Ran ran = run({culprit_path(), "shell", core, "-c", "!analyze -v; .ecxr"});
   EXPECT_EQ(ran.ending(), "exit 0") << ran.err;
-  EXPECT_THAT(ran.out, HasSubstr("Wrote through a null pointer (offset 24)"));
+  EXPECT_THAT(ran.out, HasSubstr("Wrote through a null pointer: `cart->total` (offset 24 of a null `Cart*`)"));
   EXPECT_THAT(ran.out, HasSubstr("mov     qword ptr [rsi + 0x18]"));
 }
 

@@ -333,7 +333,59 @@ NOT_INLINED void hang() {
   thread.join();
 }
 
+// Writes the return address of its own frame over. The frame pointer is one wherever it is asked for.
+NOT_INLINED void bad_return() {
+  auto** frame = static_cast<void**>(__builtin_frame_address(0));
+  hidden(frame)[1] = reinterpret_cast<void*>(0x12345678000);
+  finish();
+}
+
+char* closed_page() {
+  auto* page = static_cast<char*>(mmap(nullptr, 4096, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
+  if (page == MAP_FAILED) _exit(9);
+  return page;
+}
+NOT_INLINED void closed_read() {
+  char* page = hidden(closed_page());
+  sink = page[16];  // dies: closed_read
+}
+NOT_INLINED void closed_write() {
+  char* page = hidden(closed_page());
+  page[16] = 1;  // dies: closed_write
+  finish();
+}
+NOT_INLINED void closed_call() {
+  auto callback = hidden(reinterpret_cast<void (*)()>(closed_page()));
+  callback();  // dies: closed_call
+  finish();
+}
+
+alignas(16) char aligned_bytes[64];
+NOT_INLINED void misaligned() {
+  char* bytes = hidden(aligned_bytes + 8);
+  asm volatile("movaps (%0), %%xmm0" : : "r"(bytes) : "xmm0");  // dies: misaligned
+  finish();
+}
+// With the processor's checks of alignment, which every read of less than its size then fails.
+NOT_INLINED void alignment_check() {
+  char* bytes = hidden(aligned_bytes + 1);
+  asm volatile("pushf; orl $0x40000, (%%rsp); popf; movl (%0), %%eax"
+               :
+               : "r"(bytes)
+               : "rax", "cc");  // dies: alignment_check
+  finish();
+}
+
 void handle_by_abort(int) { abort(); }
+void handle_by_fault(int) {
+  auto* number = hidden(reinterpret_cast<int*>(0x12345678000));
+  *number = 7;  // dies: fault_in_handler
+}
+NOT_INLINED void fault_in_handler() {
+  signal(SIGFPE, handle_by_fault);
+  long zero = hidden(0L);
+  sink = 1000 / zero;
+}
 NOT_INLINED void in_handler() {
   signal(SIGSEGV, handle_by_abort);
   auto* number = hidden(reinterpret_cast<int*>(0x1230));
@@ -387,6 +439,13 @@ constexpr Way ways[] = {
     {"raised", raised},
     {"hang", hang},
     {"in_handler", in_handler},
+    {"fault_in_handler", fault_in_handler},
+    {"bad_return", bad_return},
+    {"closed_read", closed_read},
+    {"closed_write", closed_write},
+    {"closed_call", closed_call},
+    {"misaligned", misaligned},
+    {"alignment_check", alignment_check},
 };
 
 }  // namespace

@@ -25,6 +25,10 @@ void symbolize_everything(const CompiledProgram& program, const std::string& byt
   std::ofstream(program.directory() / "program", std::ios::binary | std::ios::trunc) << bytes;
   Symbolizer symbolizer({.debug_directories = {}, .debuginfod = false});
   for (const char* where : {"inner", "fun4", "main"}) symbolizer.symbolize(program.module(), program.address(where));
+  for (uint8_t reg : {uint8_t{7}, ObjectQuestion::no_register})
+    symbolizer.object(
+        program.module(),
+        {.pc = program.address("fun4"), .seen_from = program.address("fun4"), .frame = 0x1000, .steps = 1, .reg = reg});
   symbolizer.symbolize(program.module(), UINT64_MAX);
   symbolizer.symbolize(program.module(), 0);
   symbolizer.used_for(program.module());
@@ -42,8 +46,8 @@ TEST(HostileFiles, MayHaveAnyBytesInTheirDebugInfo) {
   auto file = parse_elf(as_bytes(whole));
   ASSERT_TRUE(file);
   std::mt19937 random(1);
-  for (const char* name :
-       {".debug_info", ".debug_abbrev", ".debug_line", ".debug_str", ".debug_rnglists", ".debug_aranges"}) {
+  for (const char* name : {".debug_info", ".debug_abbrev", ".debug_line", ".debug_str", ".debug_rnglists",
+                           ".debug_loclists", ".debug_aranges"}) {
     const ElfSection* section = file->section(name);
     if (section == nullptr) continue;
     for (int round = 0; round < 40; ++round) {
