@@ -1,5 +1,7 @@
 // links: format
+#include "format/cgroup.h"
 #include "format/fdinfo.h"
+#include "format/process_status.h"
 #include "format/procfs.h"
 #include "format/sock_diag.h"
 
@@ -14,6 +16,11 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   parse_last_run(text);
   parse_open_files_limit(text);
   if (parse_fdinfo(text).lines.size() > 64) __builtin_trap();
+  for (const char* controller : {"", "memory"}) cgroup_path(text, controller);
+  cgroup_number(text);
+  cgroup_counter(text, "oom_kill");
+  parse_signal_sets(text);
+  parse_memory_use(text);
   parse_locks(text);
   if (parse_fd_link(text, size > 0 ? data[0] << 12 : 0).type.empty()) __builtin_trap();
   SocketRows rows;

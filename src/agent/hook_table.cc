@@ -1,6 +1,7 @@
 // Which system calls are of interest. Everything the agent sees, it sees through one of these rows.
 #include <asm/unistd.h>
 
+#include "agent/death.h"
 #include "agent/hooks.h"
 #include "agent/made_hooks.h"
 #include "agent/table_hooks.h"
@@ -58,6 +59,7 @@ constexpr Hook hooks[] = {
     {__NR_landlock_create_ruleset, nullptr, made_one},
     {__NR_bpf, nullptr, made_by_bpf},
     {__NR_ioctl, nullptr, made_by_ioctl},
+    {__NR_rt_sigaction, nullptr, after_sigaction},
     {__NR_seccomp, before_seccomp, made_by_seccomp},
     {__NR_prctl, before_prctl, nullptr},
     {__NR_setrlimit, before_setrlimit, nullptr},

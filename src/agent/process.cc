@@ -53,6 +53,7 @@ bool claim_process_record(uint32_t parent_pid, uint64_t begin_tsc) {
     record.sites_patched = record.sites_refused = record.slots_refused = 0;
     record.patch_error = 0;
     record.table_generation = record.children_left_out = 0;
+    record.death.state = CULPRIT_DEATH_NONE;
     process.record = &record;
     process.record_index = index;
     __atomic_store_n(&record.state, CULPRIT_PROCESS_LIVE, __ATOMIC_RELEASE);

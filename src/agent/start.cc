@@ -1,6 +1,7 @@
 // The agent's beginning, before any other constructor of the process (see initfirst in CMakeLists.txt): find the
 // session, hide that it was ever mentioned, say hello, patch.
 #include "agent/allocator.h"
+#include "agent/death.h"
 #include "agent/entries.h"
 #include "agent/memory.h"
 #include "agent/patch.h"
@@ -28,6 +29,7 @@ extern "C" __attribute__((constructor, visibility("hidden"))) void culprit_start
   if (!request(CULPRIT_REQUEST_HELLO, 0) || wrapping()) return;
   patch_libraries();
   if (stands_before_allocator() && !follow_own_allocator()) process.record->flags |= CULPRIT_PROCESS_OWN_ALLOCATOR;
+  watch_for_death();
 }
 
 // Where libc is not patched, its exit is not seen; this runs at the end of exit().

@@ -101,4 +101,15 @@ culprit_stubs_end:
         entry culprit_before_entry, culprit_before
         entry culprit_after_entry, culprit_after
 
+/* Where the handler of death.cc returns to. Debuggers know a signal's frame by these two instructions. */
+        .text
+        .hidden culprit_return_from_signal
+        .globl culprit_return_from_signal
+        .type culprit_return_from_signal, @function
+        nop
+culprit_return_from_signal:
+        movq $15, %rax                  /* rt_sigreturn */
+        syscall
+        .size culprit_return_from_signal, . - culprit_return_from_signal
+
         .section .note.GNU-stack, "", @progbits

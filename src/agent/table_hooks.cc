@@ -1,5 +1,6 @@
 #include "agent/table_hooks.h"
 
+#include "agent/death.h"
 #include "agent/raw_syscall.h"
 #include "agent/rules.h"
 #include "agent/session.h"
@@ -83,14 +84,24 @@ void before_setrlimit(Registers& registers, uint32_t call) {
   if (*reinterpret_cast<const uint64_t*>(limit) != infinity) make_room_for_limit();
 }
 
+namespace {
+
+// A filter may end the process for a system call that a handler of ours makes.
+void become_restricted() {
+  if (!process.restricted) stop_watching_for_death();
+  process.restricted = true;
+}
+
+}  // namespace
+
 void before_prctl(Registers& registers, uint32_t) {
   constexpr uint64_t pr_set_seccomp = 22;
-  if (registers.rdi == pr_set_seccomp) process.restricted = true;
+  if (registers.rdi == pr_set_seccomp) become_restricted();
 }
 
 void before_seccomp(Registers& registers, uint32_t) {
   constexpr uint64_t get_action_available = 2;
-  if (registers.rdi < get_action_available) process.restricted = true;
+  if (registers.rdi < get_action_available) become_restricted();
 }
 
 void before_thread_exit(Registers&, uint32_t) { close_slot(); }

@@ -47,7 +47,9 @@ std::vector<std::string> crash_advice(const CrashReport& report) {
   if (report.kind == TargetKind::core && report.fault.signal != 0)
     advice.push_back(
         fmt::format("culprit shell {} and then .ecxr: registers, memory and code at the fault", report.target));
-  if (report.kind == TargetKind::live)
+  if (report.use && report.use->handles_are_full())
+    advice.emplace_back("no handle was left: culprit run -- COMMAND, or culprit attach, tells who makes them");
+  if (report.kind == TargetKind::live && report.fault.signal == 0)
     advice.push_back(
         fmt::format("culprit stacks {} and culprit locks {} tell what it does", report.target, report.target));
   return advice;

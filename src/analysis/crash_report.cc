@@ -272,6 +272,7 @@ Result<CrashReport> report_crash(Target& target, const CrashHelpers& helpers) {
   if (!others) return tl::unexpected<Error>(others.error());
   report.threads = std::move(*others);
   remove_thread(report.threads, report.fault.tid);
+  if (info.kind == TargetKind::live) report.use = look_at_use(info.pid);
   if (info.cpu_time) report.cpu_time = static_cast<double>(*info.cpu_time) / 1e9;
   if (info.kind == TargetKind::core) report.written = changed_at(info.name);
   add_modules(report, target, helpers);

@@ -15,6 +15,7 @@
 #include "analysis/lock_analysis.h"
 #include "analysis/thread_report.h"
 #include "symbols/symbolizer.h"
+#include "target/process_use.h"
 
 namespace culprit {
 
@@ -69,6 +70,8 @@ struct CrashReport {
   CrashHeap heap;
   ThreadReport threads;              // the others
   std::optional<LockReport> locks;   // only with something to tell
+  std::optional<ProcessUse> use;     // of a process that is still there
+  std::string handle_maker;          // who made most of its handles, in words; empty: not known
   std::optional<double> cpu_time;    // seconds that it had used
   int64_t written = 0;               // when the core was: seconds since 1970; 0: unknown
   std::vector<CrashModule> modules;  // the program first

@@ -243,6 +243,7 @@ bool AgentRecorder::round() {
   socket_.serve(memory_.fd());
   bool did_something = slots_.drain_all() > 0;
   did_something |= requests_.serve() > 0;
+  if (deaths_) did_something |= deaths_->serve(book_.all());
   Time now = monotonic_now();
   if (now - last_end_check_ >= end_check_interval) {
     last_end_check_ = now;
@@ -267,6 +268,7 @@ void AgentRecorder::sleep(std::chrono::microseconds limit) {
 }
 
 void AgentRecorder::finish() {
+  if (deaths_) deaths_->finish();
   memory_.finish();
   slots_.drain_all();
   find_ended_processes();  // those that ended since the last look

@@ -3,8 +3,10 @@
 
 #include <chrono>
 #include <memory>
+#include <optional>
 #include <string>
 
+#include "capture/death_server.h"
 #include "capture/loss_counter.h"
 #include "capture/module_files.h"
 #include "capture/outside_watch.h"
@@ -65,6 +67,9 @@ class AgentRecorder {
   void sleep(std::chrono::microseconds limit);
   bool tree_is_alive() const { return book_.living() > 0; }
 
+  // Processes of the tree are looked at before they die of a signal. To be said before any agent begins.
+  void watch_deaths(LookAtDeath look) { deaths_.emplace(memory_, std::move(look)); }
+
   void build_likely_tables() { images_.build_likely_tables(); }
   // Counts what was lost since the last call into the sink.
   void hand_on_losses() { losses_.hand_on(sink_); }
@@ -95,6 +100,7 @@ class AgentRecorder {
   SlotSet slots_;
   RequestServer requests_;
   OutsideWatch outside_;
+  std::optional<DeathServer> deaths_;
   Time last_end_check_ = 0, last_thread_check_ = 0;
   uint64_t tables_left_out_ = 0;
 };

@@ -21,6 +21,10 @@ Result<void> PtraceRecorder::adopt(uint32_t pid, Time started, const std::string
   return result;
 }
 
+void PtraceRecorder::watch_deaths(const LookAtDeath& look) {
+  tracer_.call([&](TracedTree& tree) { tree.watch_deaths(look); });
+}
+
 void PtraceRecorder::take_snapshots(SnapshotReason reason) {
   tracer_.call([&](TracedTree& tree) { tree.take_snapshots(reason); });
   round();

@@ -23,6 +23,7 @@ class PtraceRecorder final : public LiveRecorder {
   // A process that runs, or a child of ours that is about to execute the program: see TracedTree.
   Result<void> attach(uint32_t pid);
   Result<void> adopt(uint32_t pid, Time started, const std::string& why);
+  void watch_deaths(const LookAtDeath& look);
   // As waitpid gave it for that process; nothing: it has not ended yet.
   std::optional<int> first_status() const { return tracer_.first_status(); }
 

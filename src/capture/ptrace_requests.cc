@@ -40,6 +40,12 @@ std::optional<user_regs_struct> registers(uint32_t tid) {
   return found;
 }
 
+std::optional<siginfo_t> signal_info(uint32_t tid) {
+  siginfo_t found{};
+  if (request(PTRACE_GETSIGINFO, tid, 0, reinterpret_cast<uint64_t>(&found)) != 0) return {};
+  return found;
+}
+
 bool is_32_bit(const user_regs_struct& registers) {
   constexpr uint64_t code_segment_of_32_bit = 0x23;
   return registers.cs == code_segment_of_32_bit;

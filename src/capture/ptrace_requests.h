@@ -3,6 +3,7 @@
 // may fail, and what was asked is then not there.
 #pragma once
 
+#include <signal.h>
 #include <sys/user.h>
 
 #include <array>
@@ -21,6 +22,8 @@ void listen(uint32_t tid);
 void let_go(uint32_t tid, int signal);
 
 std::optional<user_regs_struct> registers(uint32_t tid);
+// Of a stop for a signal.
+std::optional<siginfo_t> signal_info(uint32_t tid);
 bool is_32_bit(const user_regs_struct& registers);
 // Of a stop for fork, exec or exit.
 uint64_t event_message(uint32_t tid);

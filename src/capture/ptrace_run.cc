@@ -66,12 +66,14 @@ Result<RunOutcome> record_run_by_ptrace(const RunRequest& request, const std::st
   uint32_t doorbell = 0;
   Surroundings surroundings(doorbell, getpriority(PRIO_PROCESS, 0));
   PtraceRecorder recorder(WatchRequest{}, tables, sink, Tracer::Waits::for_children);
+  if (request.look_at_death) recorder.watch_deaths(request.look_at_death);
   auto pid = launch_in(surroundings, program, request, own_environment(), [&](pid_t child) {
     return recorder.adopt(static_cast<uint32_t>(child), outcome.info.started, sight_reason(request, examined));
   });
   if (!pid) return not_started(request, pid.error());
   follow(recorder, surroundings.signals, tick);
   outcome.started = true;
+  outcome.pid = static_cast<uint32_t>(*pid);
   outcome.interrupted = recorder.has_targets();
   recorder.finish();
   outcome.wait_status = recorder.first_status().value_or(0);

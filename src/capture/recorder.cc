@@ -143,6 +143,7 @@ void follow(Recorder& recorder, Surroundings& surroundings, pid_t pid, const std
   run.until_the_tree_has_ended();
   recorder.finish();
   outcome.started = true;
+  outcome.pid = static_cast<uint32_t>(pid);
   outcome.wait_status = run.wait_status();
   outcome.interrupted = run.was_interrupted();
   outcome.info.ended = monotonic_now();
@@ -157,6 +158,7 @@ Result<RunOutcome> record_run_by_agent(const RunRequest& request, const std::str
   if (!recorder) return tl::unexpected<Error>(recorder.error());
 
   (*recorder)->ask_before_exits(request.may_end);
+  if (request.look_at_death) (*recorder)->watch_deaths(request.look_at_death);
 
   ProgramExamination examined = examine_program(program);
   Surroundings surroundings((*recorder)->memory().header().doorbell, getpriority(PRIO_PROCESS, 0));

@@ -11,6 +11,7 @@
 #include "capture/live_recorder.h"
 #include "model/event_sink.h"
 #include "model/trace.h"
+#include "target/dying_process.h"
 
 namespace culprit {
 
@@ -21,7 +22,9 @@ struct RunRequest {
   bool memory = false;               // agent_library is libculprit_agent_heap.so: allocations are recorded, too
   bool wrap = false;                 // use the wrappers even where libc can be patched
   MayEnd may_end;                    // of processes with the agent in them; nothing: always
-  Via via = Via::best;               // the agent, or ptrace for programs that the agent cannot follow
+  LookAtDeath look_at_death;  // before a process of the tree dies of a signal that makes cores (not by bpf); from
+                              // another thread, for one process at a time; may be empty
+  Via via = Via::best;        // the agent, or ptrace for programs that the agent cannot follow
 };
 
 // What will record the program: never `best`.
@@ -31,6 +34,7 @@ struct RunOutcome {
   bool started = false;
   std::string not_started_why;  // one sentence, when not started
   int not_started_status = 0;   // 127: no such program, 126: it cannot be executed
+  uint32_t pid = 0;             // of the program itself
   int wait_status = 0;          // of the program itself (not its children), as waitpid gives it
   bool interrupted = false;     // the user did not wait for processes the program left behind
   TraceInfo info;               // complete, with `ended`

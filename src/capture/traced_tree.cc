@@ -6,18 +6,29 @@
 #include <sys/wait.h>
 
 #include <algorithm>
+#include <bit>
+#include <cstring>
 
 #include "base/syscall.h"
 #include "capture/ptrace_requests.h"
 #include "capture/snapshot.h"
 #include "capture/traced_exec.h"
 #include "capture/tsc_clock.h"
-#include "format/procfs.h"
+#include "format/process_status.h"
+#include "model/signals.h"
 
 namespace culprit {
 namespace {
 
 constexpr size_t fork_flags_bytes = 16;  // of clone3's arguments, what is looked at
+
+// Where a signal that the program cannot put off is blocked or ignored, the kernel has set its default action by now.
+bool dies_of(uint32_t pid, int signal) {
+  auto text = read_whole_file(fmt::format("/proc/{}/status", pid));
+  auto signals = text ? parse_signal_sets(*text) : std::nullopt;
+  uint64_t mask = uint64_t{1} << (signal - 1);
+  return makes_core(signal) && signals && ((signals->caught | signals->ignored) & mask) == 0;
+}
 
 }  // namespace
 
@@ -119,7 +130,7 @@ void TracedTree::on_stop(Tracee& thread, int status, Time now) {
   switch (status >> 16) {
     case 0:
       if (signal != (SIGTRAP | 0x80)) {
-        thread.signal = signal;
+        on_signal(thread, signal);
         break;
       }
       on_call(thread, now);
@@ -169,6 +180,19 @@ void TracedTree::run_on(Tracee& thread) {
 void TracedTree::on_interrupted(Tracee& thread, int signal) {
   thread.is_listening = signal != SIGTRAP;
   if (std::exchange(thread.is_interrupted, false)) tracing::mend_interrupted_call(thread.tid);
+}
+
+// About to be delivered.
+void TracedTree::on_signal(Tracee& thread, int signal) {
+  thread.signal = signal;
+  if (!look_at_death_ || thread.process == nullptr || !dies_of(thread.process->book->pid, signal)) return;
+  auto registers = tracing::registers(thread.tid);
+  auto info = tracing::signal_info(thread.tid);
+  if (!registers || !info || tracing::is_32_bit(*registers)) return;
+  Death death{.pid = thread.process->book->pid, .tid = thread.tid, .registers = std::bit_cast<Registers>(*registers)};
+  static_assert(sizeof death.info == sizeof *info);
+  memcpy(death.info.data(), &*info, sizeof *info);
+  look_at_death_(death);
 }
 
 void TracedTree::on_call(Tracee& thread, Time now) {

@@ -13,6 +13,7 @@
 #include "capture/traced_handles.h"
 #include "capture/traced_process.h"
 #include "capture/tracee_stacks.h"
+#include "target/dying_process.h"
 
 namespace culprit {
 
@@ -33,6 +34,9 @@ class TracedTree {
 
   // waitpid gave this status for a thread.
   void on_change(uint32_t tid, int status);
+
+  // Processes are looked at before they die of a signal that makes cores.
+  void watch_deaths(LookAtDeath look) { look_at_death_ = std::move(look); }
 
   void take_snapshots(SnapshotReason reason);
   void hand_on_losses();
@@ -61,6 +65,7 @@ class TracedTree {
   std::vector<Tracee*> stopped_threads();
 
   void on_stop(Tracee& thread, int status, Time now);
+  void on_signal(Tracee& thread, int signal);
   void on_call(Tracee& thread, Time now);
   void on_entry(Tracee& thread);
   void on_trace_request(Tracee& thread);
@@ -90,6 +95,7 @@ class TracedTree {
   std::unordered_map<uint32_t, Tracee> threads_;
   std::unordered_map<uint32_t, std::unique_ptr<TracedProcess>> processes_;  // by pid; none that was let go
   bool is_holding_ = false;                                                 // whoever stops stays stopped
+  LookAtDeath look_at_death_;
   int wait_option_ = 0;
   uint32_t first_pid_ = 0;
   struct Awaited {  // executes the program soon

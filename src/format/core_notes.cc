@@ -100,23 +100,8 @@ class NoteReader {
   }
 
   bool add_signal(Bytes info) {
-    if (info.size() != signal_size || notes_.threads.empty()) return false;
-    ByteReader reader(info);
-    CoreSignal signal;
-    signal.number = reader.take<int32_t>();
-    reader.skip(sizeof(int32_t));  // si_errno
-    signal.code = reader.take<int32_t>();
-    reader.seek(signal_union);
-    if (has_fault_address(signal.number, signal.code)) {
-      signal.fault_address = reader.take<uint64_t>();
-    } else if (has_sender(signal.code)) {
-      CoreSender sender{.pid = reader.take<uint32_t>()};
-      sender.uid = reader.take<uint32_t>();
-      signal.sender = sender;
-    } else if (has_system_call(signal.number, signal.code)) {
-      reader.skip(sizeof(uint64_t));
-      signal.system_call = reader.take<uint32_t>();
-    }
+    auto signal = parse_signal_info(info);
+    if (!signal || notes_.threads.empty()) return false;
     notes_.threads.back().signal_info = signal;
     return true;
   }
@@ -160,6 +145,27 @@ class NoteReader {
 };
 
 }  // namespace
+
+std::optional<CoreSignal> parse_signal_info(Bytes info) {
+  if (info.size() != signal_size) return {};
+  ByteReader reader(info);
+  CoreSignal signal;
+  signal.number = reader.take<int32_t>();
+  reader.skip(sizeof(int32_t));  // si_errno
+  signal.code = reader.take<int32_t>();
+  reader.seek(signal_union);
+  if (has_fault_address(signal.number, signal.code)) {
+    signal.fault_address = reader.take<uint64_t>();
+  } else if (has_sender(signal.code)) {
+    CoreSender sender{.pid = reader.take<uint32_t>()};
+    sender.uid = reader.take<uint32_t>();
+    signal.sender = sender;
+  } else if (has_system_call(signal.number, signal.code)) {
+    reader.skip(sizeof(uint64_t));
+    signal.system_call = reader.take<uint32_t>();
+  }
+  return signal;
+}
 
 void add_core_notes(Bytes segment, uint64_t alignment, CoreNotes& notes) {
   NoteReader reader(notes);

@@ -28,6 +28,9 @@ struct CoreSignal {
   std::optional<uint32_t> system_call;    // of SIGSYS: the one that was refused
 };
 
+// Of those 128 bytes; nothing: they are not as many.
+std::optional<CoreSignal> parse_signal_info(Bytes info);
+
 // NT_PRSTATUS, and what follows it up to the next one.
 struct CoreThread {
   uint32_t tid = 0;

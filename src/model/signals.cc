@@ -68,6 +68,12 @@ std::string signal_name(int32_t signal) {
   return known == nullptr ? fmt::format("signal {}", signal) : fmt::format("SIG{}", known);
 }
 
+bool makes_core(int32_t signal) {
+  constexpr int32_t signals[] = {SIGQUIT, SIGILL,  SIGTRAP, SIGABRT, SIGBUS,
+                                 SIGFPE,  SIGSEGV, SIGXCPU, SIGXFSZ, SIGSYS};  // signal(7)
+  return std::ranges::count(signals, signal) != 0;
+}
+
 SignalCode signal_code(int32_t signal, int32_t code) {
   for (const CodeRow& row : codes)
     if ((row.signal == signal || row.signal == 0) && row.code == code) return row.words;

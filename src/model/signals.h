@@ -9,6 +9,9 @@ namespace culprit {
 
 std::string signal_name(int32_t signal);  // "SIGSEGV", "signal 64"
 
+// Its default action ends the process and makes a core: what people call a crash.
+bool makes_core(int32_t signal);
+
 // What si_code says, as sigaction(2) has it: {"SEGV_MAPERR", "nothing is mapped at the address"}; both may be empty.
 struct SignalCode {
   std::string_view name, meaning;

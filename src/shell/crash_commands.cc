@@ -3,32 +3,12 @@
 #include "analysis/crash_groups.h"
 #include "base/regular_file.h"
 #include "format/elf.h"
-#include "shell/lock_question.h"
-#include "shell/progress.h"
+#include "shell/crash_pages.h"
 #include "shell/target_argument.h"
 #include "view/crash_views.h"
 
 namespace culprit {
 namespace {
-
-// `symbolizer` keeps what it knows of modules, for the next one.
-Result<CrashReport> page_about(Target& target, Symbolizer& symbolizer, const Streams& streams) {
-  Progress progress(streams.errors, "looking up addresses");
-  TargetNames names(target, {});
-  LockQuestioner locks(target);
-  CrashHelpers helpers{.names = names};
-  helpers.lookup = [&](std::span<const SymbolRequest> requests) {
-    return symbolizer.symbolize(requests, [&](size_t done, size_t total) { progress.show(done, total); });
-  };
-  helpers.symbols = [&](const Module& module) { return symbolizer.used_for(module); };
-  helpers.objects = [&](const Module& module, const ObjectQuestion& question) {
-    return symbolizer.object(module, question);
-  };
-  helpers.locks = locks.helpers();
-  auto report = report_crash(target, helpers);
-  progress.erase();
-  return report;
-}
 
 CrashTextOptions text_options(const Arguments& arguments, const Streams& streams) {
   return {.style = style_of(streams.output), .brief = arguments.has("--brief"), .details = arguments.has("--all")};
@@ -47,8 +27,8 @@ Ending answer_groups(const Arguments& arguments, const Streams& streams) {
   CrashGroups groups;
   for (const std::string& operand : arguments.operands) {
     auto target = open_target(operand, arguments.text("--executable"));
-    auto report =
-        target ? page_about(**target, symbolizer, streams) : Result<CrashReport>(tl::unexpected<Error>(target.error()));
+    auto report = target ? page_about(**target, symbolizer, streams.errors)
+                         : Result<CrashReport>(tl::unexpected<Error>(target.error()));
     if (report)
       add_crash(groups, std::move(*report));
     else
@@ -66,7 +46,7 @@ Ending answer_groups(const Arguments& arguments, const Streams& streams) {
 
 Ending answer_crash(Target& target, const Arguments& arguments, const Streams& streams) {
   Symbolizer symbolizer;
-  auto report = page_about(target, symbolizer, streams);
+  auto report = page_about(target, symbolizer, streams.errors);
   if (!report) return complain(streams, report.error());
   return answer(streams, arguments.has("--json") ? crash_as_json(*report)
                                                  : crash_as_text(*report, text_options(arguments, streams)));

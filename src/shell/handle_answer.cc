@@ -5,6 +5,7 @@
 
 #include "analysis/build_handle_report.h"
 #include "base/syscall.h"
+#include "shell/crash_pages.h"
 #include "shell/shown_lookup.h"
 #include "view/as_json.h"
 #include "view/as_text.h"
@@ -59,13 +60,15 @@ Result<HandleReport> answer_handles(Trace& trace, const ReportWishes& wishes, co
   shown.done();
   if (!report) return report;
 
+  if (place.crashes != nullptr) name_handle_makers(*place.crashes, *report);
   int fd = wishes.report_file ? wishes.report_file.get() : place.report_fd;
-  std::string text = wishes.json ? as_json(*report, place.target)
-                                 : as_text(*report, {.style = style_of(fd),
-                                                     .top = wishes.top,
-                                                     .details = wishes.all,
-                                                     .source = wishes.source,
-                                                     .recording = place.recording});
+  std::string text = wishes.json ? as_json(*report, place.target, place.crashes)
+                                 : crash_pages_text(place.crashes, {.style = style_of(fd), .details = wishes.all}) +
+                                       as_text(*report, {.style = style_of(fd),
+                                                         .top = wishes.top,
+                                                         .details = wishes.all,
+                                                         .source = wishes.source,
+                                                         .recording = place.recording});
   CULPRIT_TRY(write_all(fd, text));
   return report;
 }

@@ -12,6 +12,8 @@
 
 namespace culprit {
 
+struct Crashes;
+
 // The report options of a command line, checked and opened, so that nothing can be wrong with them any more when a
 // program has run for hours.
 struct ReportWishes {
@@ -29,6 +31,7 @@ struct AnswerPlace {
   std::string target;     // what was asked: the recording's path or the command
   std::string recording;  // kept or read; empty: there is none
   SymbolOptions symbols = {};
+  Crashes* crashes = nullptr;  // of the program that was run: told before the rest
 };
 
 // Analyses, prints. The error is one of reading or of writing.

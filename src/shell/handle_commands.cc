@@ -5,6 +5,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <csignal>
 #include <functional>
 #include <memory>
@@ -12,7 +13,9 @@
 #include "base/text.h"
 #include "capture/ladder.h"
 #include "capture/recorder.h"
+#include "model/signals.h"
 #include "shell/agent_location.h"
+#include "shell/crash_pages.h"
 #include "shell/exit_looks.h"
 #include "shell/handle_answer.h"
 #include "shell/handle_question.h"
@@ -64,10 +67,11 @@ Result<Reporter> reporter_of(const Arguments& arguments) {
 }
 
 // What was asked of a program that has ended: reported even when the recording could not be completed.
-Ending report_run(TraceWriter& writer, const RunOutcome& outcome, const Reporter& reporter, const std::string& kept,
-                  const Streams& streams) {
+Ending report_run(TraceWriter& writer, const RunOutcome& outcome, Crashes crashes, const Reporter& reporter,
+                  const std::string& kept, const Streams& streams) {
   Ending ending = ending_of(outcome.wait_status);
   AnswerPlace place{streams.errors, streams.errors, kept.empty() ? outcome.info.command : kept, kept};
+  place.crashes = &crashes;
   if (auto finished = writer.finish(outcome.info); !finished) {
     complain(streams, finished.error());
     place.recording.clear();
@@ -78,6 +82,26 @@ Ending report_run(TraceWriter& writer, const RunOutcome& outcome, const Reporter
   // That it could not be told must not look like success.
   if (!found) return complain(streams, found.error()), ending.status == 0 ? ended_in_failure : ending;
   return *found ? ended_with_findings : ending;
+}
+
+// Why a program that died of a signal has no page.
+std::string_view why_no_page(const RunRequest& request) {
+  if (request.via == Via::bpf)
+    return "bpf only watches, and sees no process before it dies (--via agent and ptrace do)";
+  if (request.via == Via::ptrace)
+    return "a seccomp filter ended it, of which no tracer is told, or it was not traced any more";
+  return "nothing of culprit could run in it then: no room was left on the stack, the signal was blocked, a sandbox "
+         "was in force, or it was not followed; --via ptrace looks from outside";
+}
+
+Crashes crashes_of(const CrashPages& pages, const RunRequest& request, const RunOutcome& outcome) {
+  Crashes crashes = pages.crashes();
+  bool has_crashed = WIFSIGNALED(outcome.wait_status) && makes_core(WTERMSIG(outcome.wait_status));
+  auto is_program = [&](const auto& each) { return each.pid == outcome.pid; };
+  if (has_crashed && std::ranges::none_of(crashes.pages, is_program) &&
+      std::ranges::none_of(crashes.without_page, is_program))
+    crashes.without_page.push_back({outcome.pid, std::string(why_no_page(request))});
+  return crashes;
 }
 
 // No program was launched whose leaks a report would name: people look at all processes first.
@@ -138,6 +162,8 @@ Ending run_run(const Arguments& arguments, const Streams& streams) {
   if (!request) return complain(streams, request.error());
   TraceTables tables;
   std::string kept = arguments.text("--output");
+  CrashPages pages;
+  request->look_at_death = pages.look();
   auto writer = create_recording(kept, tables, describe_run(*request));
   if (!writer) return complain(streams, writer.error());
   auto outcome = record_run(*request, tables, **writer, [&] { (*writer)->flush(); });
@@ -154,7 +180,7 @@ Ending run_run(const Arguments& arguments, const Streams& streams) {
   looks.hand_on(**writer);
   if (Time after = arguments.nanoseconds("--after"); after != 0)
     (*writer)->on_mark({outcome->info.started + after, "start of the window"});
-  return report_run(**writer, *outcome, *reporter, kept, streams);
+  return report_run(**writer, *outcome, crashes_of(pages, *request, *outcome), *reporter, kept, streams);
 }
 
 Ending run_handles(const Arguments& arguments, const Streams& streams) {

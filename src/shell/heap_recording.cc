@@ -9,6 +9,7 @@
 #include "analysis/life_replay.h"
 #include "base/syscall.h"
 #include "base/text.h"
+#include "shell/crash_pages.h"
 #include "shell/heap_question.h"
 #include "shell/moments.h"
 #include "shell/recording_target.h"
@@ -88,11 +89,13 @@ Result<AllocationReport> answer_memory(Trace& trace, const MemoryWishes& wishes,
   shown.done();
   if (!report) return report;
   const int fd = wishes.report.report_file ? wishes.report.report_file.get() : place.report_fd;
-  std::string text = wishes.report.json ? as_json(*report, place.target)
-                                        : as_text(*report, {.style = style_of(fd),
-                                                            .details = wishes.report.all,
-                                                            .source = wishes.report.source,
-                                                            .recording = place.recording});
+  std::string text = wishes.report.json
+                         ? as_json(*report, place.target, place.crashes)
+                         : crash_pages_text(place.crashes, {.style = style_of(fd), .details = wishes.report.all}) +
+                               as_text(*report, {.style = style_of(fd),
+                                                 .details = wishes.report.all,
+                                                 .source = wishes.report.source,
+                                                 .recording = place.recording});
   CULPRIT_TRY(write_all(fd, text));
   return report;
 }

@@ -11,6 +11,7 @@
 #include "model/signals.h"
 #include "target/core_file.h"
 #include "target/core_modules.h"
+#include "target/signal_facts.h"
 
 namespace culprit {
 
@@ -110,13 +111,7 @@ class ElfCore final : public Target {
     if (first.signal == 0) return;
     info_.signal_tid = first.tid;
     if (!first.signal_info || first.signal_info->number != first.signal) return;
-    info_.signal_code = first.signal_info->code;
-    info_.fault_address = first.signal_info->fault_address.value_or(0);
-    info_.refused_call = first.signal_info->system_call;
-    if (const auto& sender = first.signal_info->sender) {
-      info_.sender_pid = sender->pid;
-      info_.sender_uid = sender->uid;
-    }
+    tell_signal(info_, *first.signal_info);
   }
 
   // What the core lists, and of files what it does not list.

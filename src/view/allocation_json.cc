@@ -1,4 +1,5 @@
 #include "view/allocation_views.h"
+#include "view/crash_json.h"
 #include "view/report_json.h"
 
 namespace culprit {
@@ -51,41 +52,43 @@ Json memory_json(const ProcessMemoryReport& process) {
 
 }  // namespace
 
-std::string as_json(const AllocationReport& report, const std::string& target) {
+std::string as_json(const AllocationReport& report, const std::string& target, const Crashes* crashes) {
   Json groups = Json::array();
   for (const AllocationGroup& group : report.groups) groups.push_back(group_json(report, group));
-  return json_text({{"schema", json_schema},
-                    {"target", utf8(target)},
-                    {"exact", report.exact},
-                    {"losses", losses_json(report.losses)},
-                    {"recording",
-                     {{"command", utf8(report.command)},
-                      {"recorded_by", utf8(report.recorded_by)},
-                      {"machine", utf8(report.machine)},
-                      {"wall_clock_ns", report.wall_clock_ns},
-                      {"duration", number_or_null(report.duration)},
-                      {"complete", report.complete}}},
-                    {"window", {{"from", number_or_null(report.from)}, {"to", number_or_null(report.to)}}},
-                    {"by", report.by == AllocationKey::size ? "size" : "stack"},
-                    {"view", word(name_of(report.view))},
-                    {"totals",
-                     {{"made", count_json(report.made)},
-                      {"released", report.released},
-                      {"outstanding", count_json(report.outstanding)},
-                      {"unreachable", report.looked_at_exit ? count_json(report.unreachable) : Json()},
-                      {"unreachable_groups", report.unreachable_groups},
-                      {"most", count_json(report.most)},
-                      {"most_at", number_or_null(report.most_at)},
-                      {"temporary", report.temporary},
-                      {"most_bytes_over_time", report.series},
-                      {"growing_groups", report.growing_groups},
-                      {"growing", count_json(report.growing)},
-                      {"groups_hidden", report.groups_hidden},
-                      {"hidden", count_json(report.hidden)},
-                      {"suppressed_groups", report.suppressed_groups},
-                      {"suppressed", count_json(report.suppressed)}}},
-                    {"groups", groups},
-                    {"processes", list_json(report.processes, memory_json)}});
+  Json answer = {{"schema", json_schema},
+                 {"target", utf8(target)},
+                 {"exact", report.exact},
+                 {"losses", losses_json(report.losses)},
+                 {"recording",
+                  {{"command", utf8(report.command)},
+                   {"recorded_by", utf8(report.recorded_by)},
+                   {"machine", utf8(report.machine)},
+                   {"wall_clock_ns", report.wall_clock_ns},
+                   {"duration", number_or_null(report.duration)},
+                   {"complete", report.complete}}},
+                 {"window", {{"from", number_or_null(report.from)}, {"to", number_or_null(report.to)}}},
+                 {"by", report.by == AllocationKey::size ? "size" : "stack"},
+                 {"view", word(name_of(report.view))},
+                 {"totals",
+                  {{"made", count_json(report.made)},
+                   {"released", report.released},
+                   {"outstanding", count_json(report.outstanding)},
+                   {"unreachable", report.looked_at_exit ? count_json(report.unreachable) : Json()},
+                   {"unreachable_groups", report.unreachable_groups},
+                   {"most", count_json(report.most)},
+                   {"most_at", number_or_null(report.most_at)},
+                   {"temporary", report.temporary},
+                   {"most_bytes_over_time", report.series},
+                   {"growing_groups", report.growing_groups},
+                   {"growing", count_json(report.growing)},
+                   {"groups_hidden", report.groups_hidden},
+                   {"hidden", count_json(report.hidden)},
+                   {"suppressed_groups", report.suppressed_groups},
+                   {"suppressed", count_json(report.suppressed)}}},
+                 {"groups", groups},
+                 {"processes", list_json(report.processes, memory_json)}};
+  if (crashes != nullptr && !crashes->empty()) answer["crashes"] = crashes_json(*crashes);
+  return json_text(answer);
 }
 
 }  // namespace culprit

@@ -8,6 +8,8 @@
 
 namespace culprit {
 
+struct Crashes;  // view/crash_views.h
+
 struct AllocationTextOptions {
   TextStyle style;
   bool details = false;   // --all: every frame, every process
@@ -16,6 +18,7 @@ struct AllocationTextOptions {
 };
 
 std::string as_text(const AllocationReport& report, const AllocationTextOptions& options);
-std::string as_json(const AllocationReport& report, const std::string& target);
+// `crashes`: as of a HandleReport (as_json.h).
+std::string as_json(const AllocationReport& report, const std::string& target, const Crashes* crashes = nullptr);
 
 }  // namespace culprit

@@ -1,5 +1,6 @@
 #include "view/as_json.h"
 
+#include "view/crash_json.h"
 #include "view/report_json.h"
 
 namespace culprit {
@@ -137,7 +138,7 @@ Json recording_json(const HandleReport& report) {
 
 }  // namespace
 
-std::string as_json(const HandleReport& report, const std::string& target) {
+std::string as_json(const HandleReport& report, const std::string& target, const Crashes* crashes) {
   Json answer = {{"schema", json_schema},
                  {"target", utf8(target)},
                  {"exact", report.exact},
@@ -163,6 +164,7 @@ std::string as_json(const HandleReport& report, const std::string& target) {
     answer["handles"] = list_json(report.handles, handle_json);
     answer["handles_left_out"] = report.handles_left_out;
   }
+  if (crashes != nullptr && !crashes->empty()) answer["crashes"] = crashes_json(*crashes);
   return json_text(answer);
 }
 

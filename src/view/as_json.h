@@ -7,7 +7,10 @@
 
 namespace culprit {
 
+struct Crashes;  // view/crash_views.h
+
 // `target`: what was asked: the recording's path, or the command that was run.
-std::string as_json(const HandleReport& report, const std::string& target);
+// `crashes`: of a program that was run; null, or none: there were none.
+std::string as_json(const HandleReport& report, const std::string& target, const Crashes* crashes = nullptr);
 
 }  // namespace culprit

@@ -1,8 +1,10 @@
+#include "view/crash_json.h"
+
 #include <fmt/format.h>
 
 #include "model/signals.h"
-#include "view/crash_views.h"
 #include "view/missing_modules_json.h"
+#include "view/process_use_json.h"
 #include "view/report_json.h"
 #include "view/source_excerpt.h"
 #include "view/target_json.h"
@@ -117,45 +119,48 @@ Json module_json(const CrashModule& module) {
 
 }  // namespace
 
-std::string crash_as_json(const CrashReport& report) {
-  return json_text({{"schema", json_schema},
-                    {"target", utf8(report.target)},
-                    {"kind", report.kind == TargetKind::core ? "core" : "live"},
-                    {"exact", report.exact},
-                    {"losses", losses_json(report.losses)},
-                    {"sentence", utf8(crash_sentence(report))},
-                    {"cause", word(info_of(report.verdict.cause).name)},
-                    {"confidence", name_of(report.verdict.confidence)},
-                    {"what", utf8(report.verdict.what)},
-                    {"evidence", list_json(report.verdict.evidence, utf8)},
-                    {"bucket", report.bucket},
-                    {"hash", report.hash},
-                    {"fault", fault_json(report)},
-                    {"operand", report.operand ? operand_json(*report.operand) : Json(nullptr)},
-                    {"object", report.object ? object_json(*report.object) : Json(nullptr)},
-                    {"operand_origin", utf8(report.code.origin)},
-                    {"code", code_json(report.code)},
-                    {"stack", stack_json(report)},
-                    {"depth", report.depth},
-                    {"truncated", report.stack.truncated},
-                    {"recursion", recursion_json(report)},
-                    {"blamed", report.culprit ? Json(*report.culprit) : Json(nullptr)},
-                    {"rule", utf8(report.rule)},
-                    {"owner", utf8(report.owner)},
-                    {"source", source_json(report)},
-                    {"source_is_newer", has_newer_source(report)},
-                    {"pid", report.pid},
-                    {"executable", utf8(report.executable)},
-                    {"command", utf8(report.command)},
-                    {"cpu_time", report.cpu_time ? Json(*report.cpu_time) : Json(nullptr)},
-                    {"written", report.written == 0 ? Json(nullptr) : Json(report.written)},
-                    {"modules", list_json(report.modules, module_json)},
-                    {"missing_modules", missing_modules_json(report.threads.missing)},
-                    {"other_threads", threads_json(report.threads)},
-                    {"locks", report.locks ? locks_json(*report.locks) : Json(nullptr)},
-                    {"heap_damage", list_json(report.heap.breaks, break_json)},
-                    {"heap_damage_left_out", report.heap.breaks_left_out},
-                    {"next", list_json(report.next, utf8)}});
+Json crash_json(const CrashReport& report) {
+  return {{"schema", json_schema},
+          {"target", utf8(report.target)},
+          {"kind", report.kind == TargetKind::core ? "core" : "live"},
+          {"exact", report.exact},
+          {"losses", losses_json(report.losses)},
+          {"sentence", utf8(crash_sentence(report))},
+          {"cause", word(info_of(report.verdict.cause).name)},
+          {"confidence", name_of(report.verdict.confidence)},
+          {"what", utf8(report.verdict.what)},
+          {"evidence", list_json(report.verdict.evidence, utf8)},
+          {"bucket", report.bucket},
+          {"hash", report.hash},
+          {"fault", fault_json(report)},
+          {"operand", report.operand ? operand_json(*report.operand) : Json(nullptr)},
+          {"object", report.object ? object_json(*report.object) : Json(nullptr)},
+          {"operand_origin", utf8(report.code.origin)},
+          {"code", code_json(report.code)},
+          {"stack", stack_json(report)},
+          {"depth", report.depth},
+          {"truncated", report.stack.truncated},
+          {"recursion", recursion_json(report)},
+          {"blamed", report.culprit ? Json(*report.culprit) : Json(nullptr)},
+          {"rule", utf8(report.rule)},
+          {"owner", utf8(report.owner)},
+          {"source", source_json(report)},
+          {"source_is_newer", has_newer_source(report)},
+          {"pid", report.pid},
+          {"executable", utf8(report.executable)},
+          {"command", utf8(report.command)},
+          {"use", report.use ? process_use_json(*report.use, report.handle_maker) : Json(nullptr)},
+          {"cpu_time", report.cpu_time ? Json(*report.cpu_time) : Json(nullptr)},
+          {"written", report.written == 0 ? Json(nullptr) : Json(report.written)},
+          {"modules", list_json(report.modules, module_json)},
+          {"missing_modules", missing_modules_json(report.threads.missing)},
+          {"other_threads", threads_json(report.threads)},
+          {"locks", report.locks ? locks_json(*report.locks) : Json(nullptr)},
+          {"heap_damage", list_json(report.heap.breaks, break_json)},
+          {"heap_damage_left_out", report.heap.breaks_left_out},
+          {"next", list_json(report.next, utf8)}};
 }
+
+std::string crash_as_json(const CrashReport& report) { return json_text(crash_json(report)); }
 
 }  // namespace culprit

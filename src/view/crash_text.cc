@@ -14,6 +14,7 @@
 #include "view/lock_words.h"
 #include "view/memory_text.h"
 #include "view/missing_modules.h"
+#include "view/process_use.h"
 #include "view/stack_text.h"
 #include "view/totals_text.h"
 
@@ -40,6 +41,7 @@ class CrashPage {
     other_threads();
     locks();
     heap();
+    if (report_.use) text_ += process_use_text(*report_.use, report_.handle_maker, style());
     program();
     next();
     text_ += losses_text(report_.losses, options_.style);

@@ -27,7 +27,7 @@
 #include "wire/agent_events.h"
 #include "wire/unwind_rows.h"
 
-#define CULPRIT_WIRE_VERSION 5u
+#define CULPRIT_WIRE_VERSION 6u
 #define CULPRIT_SESSION_MAGIC 0x3154505255434c43ull
 #define CULPRIT_SESSION_VARIABLE "CULPRIT_SESSION"
 /* GCC's AddressSanitizer runtime refuses to run behind another preloaded library unless told so. It reads the first ASAN_OPTIONS of
@@ -37,6 +37,8 @@
 #define CULPRIT_WAIT_NS 500000000ull        /* longest handshake */
 #define CULPRIT_HELLO_WAIT_NS 3000000000ull /* but for the first, without which nothing of the process would be seen */
 #define CULPRIT_EXIT_WAIT_NS 10000000000ull /* and for the last, while the collector lives: it looks at the memory before that goes */
+#define CULPRIT_DEATH_WAIT_NS 60000000000ull /* longest look at a process that dies, */
+#define CULPRIT_DEATH_SILENCE_NS 2000000000ull /* and for a collector whose heartbeat stands still */
 #define CULPRIT_RING_WAIT_NS 1000000000ull   /* longest wait for room in a full ring, */
 #define CULPRIT_RING_SILENCE_NS 200000000ull /* and for a collector whose heartbeat stands still */
 
@@ -75,6 +77,7 @@ struct culprit_session {
 
 /* Processes that are forked, and programs that are executed, are recorded, too. Else the agent sleeps in them. */
 #define CULPRIT_SESSION_FOLLOWS 1u
+#define CULPRIT_SESSION_DEATHS 2u /* C: wants to look at processes before they die of a signal (struct culprit_death) */
 
 /* A mapped piece of a module's code, and where its unwind table lies. */
 struct culprit_range {
@@ -115,6 +118,16 @@ struct culprit_patch_list {
 };
 #define CULPRIT_PATCH_LISTS 4u
 
+/* A thread is about to die of a signal by its default action, and with it the process: the thread waits in a signal handler of the
+ * agent's until the collector has looked, then dies of that signal as if nobody had. */
+enum culprit_death_state { CULPRIT_DEATH_NONE = 0, CULPRIT_DEATH_CLAIMED = 1, CULPRIT_DEATH_TOLD = 2, CULPRIT_DEATH_SEEN = 3 };
+struct culprit_death {
+  uint32_t state; /* futex. A: NONE->CLAIMED->TOLD, the first thread only; C: TOLD->SEEN */
+  uint32_t tid;
+  uint64_t registers[18]; /* as in the signal's frame (sigcontext_64): r8 … r15, rdi, rsi, rbp, rbx, rdx, rax, rcx, rsp, rip, eflags */
+  uint8_t info[128];      /* its siginfo_t */
+};
+
 /* One process image. Claimed by the agent (state free -> starting by compare-and-swap), freed by the collector after the end. */
 enum culprit_process_state { CULPRIT_PROCESS_FREE = 0, CULPRIT_PROCESS_CLAIMED = 1, CULPRIT_PROCESS_LIVE = 2 };
 struct culprit_process {
@@ -127,6 +140,7 @@ struct culprit_process {
   uint32_t sites_refused; /* A: bytes differed, or mprotect was refused */
   int32_t patch_error;    /* A: errno of the mprotect or mmap that was refused, 0 */
   uint32_t slots_refused;   /* A: threads that found no slot */
+  struct culprit_death death;
   uint32_t children_left_out; /* A: forked, and not recorded as the session does not follow them */
   uint32_t table_generation; /* A: +1 when known code is about to be unmapped, see CULPRIT_REQUEST_UNMAPPING */
 

@@ -150,6 +150,35 @@ TEST_P(Deaths, AreNamedForStrippedProgramsWithADebugFile) {
 INSTANTIATE_TEST_SUITE_P(Ways, Deaths, ::testing::ValuesIn(deaths),
                          [](const auto& info) { return std::string(info.param.way); });
 
+// Nothing can run on a stack that has no room left; and what a filter ends, ends at once.
+bool is_out_of_reach(const std::string& way, const std::string& via) {
+  bool has_no_stack = way == "recursion" || way == "thread_recursion" || way == "huge_frame";
+  return way == "refused_call" || (has_no_stack && via == "agent");
+}
+
+class RunDeaths : public ::testing::TestWithParam<Death> {};
+
+TEST_P(RunDeaths, HaveTheSamePageWithoutACore) {
+  const Death& death = GetParam();
+  const int signal = run({program("crash_victim"), death.way}).signal();
+  for (const char* via : {"agent", "ptrace"}) {
+    SCOPED_TRACE(via);
+    Watched watched = watch({program("crash_victim"), death.way}, {}, {"--via", via});
+    EXPECT_EQ(watched.ran.signal(), signal);
+    const Json& crashes = watched.report.at("crashes");
+    if (is_out_of_reach(death.way, via)) {
+      EXPECT_TRUE(crashes.at("pages").empty());
+      EXPECT_EQ(crashes.at("without_page").size(), 1);
+      continue;
+    }
+    ASSERT_EQ(crashes.at("pages").size(), 1) << crashes;
+    expect_page(crashes.at("pages").at(0), death);
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Ways, RunDeaths, ::testing::ValuesIn(deaths),
+                         [](const auto& info) { return std::string(info.param.way); });
+
 TEST(Crash, FortifiedFunctionsAreNotToBlameButTheirCaller) {
   if (!kernel_leaves_cores()) GTEST_SKIP() << "the kernel writes no plain core files here";
   TemporaryFolder folder;
