@@ -46,3 +46,18 @@ def crash(bench):
         rows.append(row(bench, f"page about a core of {THREADS} threads", "≤ 1.0 s", leave_core(bench),
                         bench.program("blocked_threads")[0], ["-ex", "thread apply all bt"]))
     return rows
+
+
+def catch(bench):
+    """The handler that reads a core from a pipe; cat of the same pipe beside it."""
+    core = large_core(bench)
+    if core is None:
+        return []
+    state = str(bench.folder / "caught")
+    variants = {"culprit": lambda: run(["sh", "-c", 'cat "$0" | "$1" catch handle --state "$2"', core, bench.culprit, state]),
+                "cat": lambda: run(["sh", "-c", 'cat "$0" | cat > /dev/null', core])}
+    results = interleaved(variants, bench.rounds)
+    seconds = {name: statistics.median(each.seconds for each in results[name]) for name in variants}
+    peak = max(each.peak_mib for each in results["culprit"])
+    return [(f"`catch` on a core of {MEGABYTES} MB from a pipe", f"≤ {1.5 * seconds['cat'] + 1:.2f} s, ≤ 200 MB",
+             f"{seconds['culprit']:.2f} s, {peak:.0f} MiB", f"cat > /dev/null {seconds['cat']:.2f} s")]

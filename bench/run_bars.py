@@ -144,7 +144,7 @@ def symbols(bench):
 
 PARTS = {"loop": loop, "bpf": bpf_bars.bpf, "ptrace": ptrace_bars.ptrace, "attach": attach_bars.attach, "record": record_bars.record,
          "untouched": untouched, "start_up": start_up, "size": size, "report": report, "symbols": symbols,
-         "cores": core_bars.cores, "crash": crash_bars.crash, "breakpoints": breakpoint_bars.breakpoints,
+         "cores": core_bars.cores, "crash": crash_bars.crash, "catch": crash_bars.catch, "breakpoints": breakpoint_bars.breakpoints,
          "locks": lock_bars.locks, "stacks": stack_bars.stacks, "inventory": inventory_bars.inventory,
          "heap-walk": heap_walk_bars.heap_walk, "heap": heap_bars.heap_loop, "heap-threads": heap_bars.heap_threads,
          "heap-compiler": heap_bars.heap_compiler,

@@ -1,5 +1,6 @@
 // Every command. To add one: a row here and a function beside the others of its subject.
 #include "shell/attach_command.h"
+#include "shell/catch_commands.h"
 #include "shell/command.h"
 #include "shell/crash_commands.h"
 #include "shell/diff_command.h"
@@ -201,6 +202,16 @@ constexpr OptionRow crash_options[] = {
     {"--brief", "", ValueKind::none, "", "the sentence and ten frames, as for the log of a build"},
     blame_option,
     {"--all", "", ValueKind::none, "", "every frame, and every other stack"}};
+constexpr OptionRow state_option{"--state", "", ValueKind::file, "FOLDER",
+                                 "where crashes are kept (/var/lib/culprit/catch)"};
+constexpr OptionRow catch_install_options[] = {
+    state_option,
+    {"--keep", "", ValueKind::count, "N", "keep the newest N crashes (100)"},
+    {"--disk", "", ValueKind::size, "SIZE", "in so much room at most (1G)"},
+    {"--cores", "", ValueKind::none, "",
+     "keep a small core of each, too: threads, stacks, and up to 48 MB of the memory that is worth most"}};
+constexpr OptionRow catch_options[] = {state_option, json_option};
+constexpr OptionRow state_options[] = {state_option};
 constexpr OptionRow doctor_options[] = {json_option};
 constexpr OptionRow help_options[] = {
     {"--markdown", "", ValueKind::none, "", "the whole reference, as in docs/commands.md"}};
@@ -355,6 +366,26 @@ constexpr std::string_view crash_details =
     "    culprit crash core.1234 ./server --brief\n"
     "    culprit crash core.1234 --json | jq -r .bucket\n"
     "    culprit crash cores/*";
+constexpr std::string_view catch_install_details =
+    "From now on the kernel hands every core on this machine to culprit (core_pattern, core(5)), which keeps the page\n"
+    "about the crash, as text and JSON, with the handles, memory and limits that the process had. Programs in "
+    "containers\n"
+    "are looked up in their own file system. At most four crashes are looked at at a time: what comes on top is noted\n"
+    "in a line. Root.\n"
+    "\n"
+    "    culprit catch install --cores --disk 4G\n"
+    "    culprit catch list\n"
+    "    culprit catch show\n"
+    "    culprit catch uninstall";
+constexpr std::string_view catch_uninstall_details =
+    "The kernel's core_pattern is what it was before, to the letter. If somebody has changed it meanwhile, it is left "
+    "as\n"
+    "it is, and that is said. What was caught stays.";
+constexpr std::string_view catch_handle_details =
+    "The kernel calls it so while `culprit catch` is installed. Without PID it works on any core, also one from "
+    "elsewhere:\n"
+    "\n"
+    "    culprit catch handle --state /tmp/crashes < core.1234";
 constexpr std::string_view doctor_details =
     "Looks at the agent, the C library, permissions, the clock, limits and symbol sources of this machine, and tells "
     "for\n"
@@ -402,6 +433,15 @@ constexpr Command commands[] = {
      locks_details, locks_options, Operands::one, run_locks},
     {"crash", "[options] CORE|PID|NAME [BINARY|CORE…]", "what ended a process: where, why and whose fault it was",
      crash_details, crash_options, Operands::one_or_more, run_crash},
+    {"catch install", "[options]", "keep a page about every crash on this machine", catch_install_details,
+     catch_install_options, Operands::none, run_catch_install},
+    {"catch uninstall", "[options]", "catch no more crashes, and restore the kernel's core_pattern",
+     catch_uninstall_details, state_options, Operands::none, run_catch_uninstall},
+    {"catch list", "[options]", "the crashes that were caught", "", catch_options, Operands::none, run_catch_list},
+    {"catch show", "[options] [N]", "the page about a crash that was caught (the newest)", "", catch_options,
+     Operands::at_most_one, run_catch_show},
+    {"catch handle", "[options] [PID]", "read a core from standard input and keep the page about it",
+     catch_handle_details, state_options, Operands::at_most_one, run_catch_handle},
     {"doctor", "[--json]", "what works on this machine, and what to do about the rest", doctor_details, doctor_options,
      Operands::none, run_doctor},
     {"help", "[COMMAND]", "explain culprit, or one command", "", help_options, Operands::at_most_two, run_help},

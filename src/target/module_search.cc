@@ -32,6 +32,7 @@ std::vector<std::string> places_of(const WantedModule& wanted, const SearchPlace
     if (std::ranges::find(found, place) == found.end()) found.push_back(std::move(place));
   };
   if (wanted.is_program && !places.executable.empty()) add(places.executable);
+  if (wanted.path.starts_with('/') && !places.root.empty()) add(places.root + wanted.path);
   if (wanted.path.starts_with('/')) add(wanted.path);
   if (std::string name = file_name(wanted.path); !places.core_folder.empty() && !name.empty())
     add(places.core_folder + "/" + name);

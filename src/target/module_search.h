@@ -19,6 +19,7 @@ struct WantedModule {
 struct SearchPlaces {
   std::string executable;   // where the user says that the program is; may be empty
   std::string core_folder;  // where files may lie beside the core; empty: nowhere
+  std::string root;         // of the process's file system, where that is another one than ours; may be empty
   bool opens_files = true;  // false: nothing is looked for
 };
 
