@@ -34,9 +34,6 @@ INSTANTIATE_TEST_SUITE_P(Ways, DeathWatch,
 size_t pages_of(const char* way, const Words& options = {}) {
   Watched watched = watch({program("death_watch"), way}, {}, options);
   if (!watched.report.contains("crashes")) return 0;
-  for (const Json& page : watched.report.at("crashes").at("pages")) {
-    EXPECT_EQ(page.at("cause") == "null_write" || page.at("cause") == "abort", true) << page.at("sentence");
-  }
   return watched.report.at("crashes").at("pages").size();
 }
 
