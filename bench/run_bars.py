@@ -21,6 +21,7 @@ import breakpoint_bars
 import core_bars
 import crash_bars
 import heap_bars
+import heap_filter_bars
 import heap_walk_bars
 import inventory_bars
 import lock_bars
@@ -146,7 +147,8 @@ PARTS = {"loop": loop, "bpf": bpf_bars.bpf, "ptrace": ptrace_bars.ptrace, "attac
          "untouched": untouched, "start_up": start_up, "size": size, "report": report, "symbols": symbols,
          "cores": core_bars.cores, "crash": crash_bars.crash, "catch": crash_bars.catch, "breakpoints": breakpoint_bars.breakpoints,
          "locks": lock_bars.locks, "stacks": stack_bars.stacks, "inventory": inventory_bars.inventory,
-         "heap-walk": heap_walk_bars.heap_walk, "heap": heap_bars.heap_loop, "heap-threads": heap_bars.heap_threads,
+         "heap-walk": heap_walk_bars.heap_walk, "heap-filter": heap_filter_bars.heap_filter,
+         "heap": heap_bars.heap_loop, "heap-threads": heap_bars.heap_threads,
          "heap-compiler": heap_bars.heap_compiler,
          "heap-analysis": heap_bars.heap_analysis}
 

@@ -20,6 +20,7 @@ enum class AllocationView : uint8_t {
   peak,         // alive when most memory was in use
   temporary,    // freed before their thread allocated again
   over_time,    // what was in use when; those first that ever had most
+  made,         // all that was allocated, whatever became of it
 };
 std::string_view name_of(AllocationView view);
 

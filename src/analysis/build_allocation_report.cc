@@ -18,6 +18,7 @@ constexpr size_t named_groups = 5000;
 
 const BlockCount& count_of(const AllocationTotal& total, AllocationView view) {
   if (view == AllocationView::over_time) return total.most;
+  if (view == AllocationView::made) return total.made;
   return view == AllocationView::peak ? total.at_peak : total.left;
 }
 
@@ -51,10 +52,12 @@ bool is_growing(const AllocationTotal& total) {
 
 // Where the question is what is left, leaks come first; in front of either, what grows; then what is most.
 auto badness(const AllocationTotal& total, AllocationView view) {
-  const bool of_what_is_left = view == AllocationView::outstanding;
+  const bool of_what_is_left = view == AllocationView::outstanding || view == AllocationView::made;
   const uint64_t unreachable = of_what_is_left ? total.unreachable.bytes : 0;
   const bool grows = of_what_is_left && is_growing(total);
-  const uint64_t first = view == AllocationView::temporary ? total.temporary : count_of(total, view).bytes;
+  const uint64_t first = view == AllocationView::temporary ? total.temporary
+                         : of_what_is_left                 ? total.left.bytes
+                                                           : count_of(total, view).bytes;
   return std::tuple(unreachable == 0, !grows, ~unreachable, ~first, ~weight_of(total, view), total.key);
 }
 
@@ -272,6 +275,7 @@ AllocationReport Builder::build(const TraceInfo& info) {
   for (const AllocationGroup& group : report_.groups) nameless += nameless_frames(group.stack);
   std::vector<Loss> losses = totals_.losses();
   std::erase_if(losses, [](const Loss& loss) { return is_about_handles(loss.kind); });
+  losses.insert(losses.end(), options_.losses.begin(), options_.losses.end());
   losses.push_back({LossKind::symbols_missing, nameless, ProcessId::none, {}});
   report_.losses = merge_losses(words_, losses);
   report_.exact = is_exact(report_.losses);
@@ -281,7 +285,7 @@ AllocationReport Builder::build(const TraceInfo& info) {
 }  // namespace
 
 std::string_view name_of(AllocationView view) {
-  constexpr std::array<std::string_view, 4> names = {"outstanding", "peak", "temporary", "over time"};
+  constexpr std::array<std::string_view, 5> names = {"outstanding", "peak", "temporary", "over time", "made"};
   return names.at(static_cast<size_t>(view));
 }
 

@@ -15,6 +15,7 @@ struct AllocationReportOptions {
   size_t top = 0;                         // show only that many groups; 0: all
   Time from = INT64_MIN, to = INT64_MAX;  // of the trace: allocations made since; as if it had ended then
   const Suppressions* suppressions = nullptr;
+  std::vector<Loss> losses;  // that who asks knows of
 };
 
 // Fails when replay does.

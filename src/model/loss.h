@@ -42,8 +42,9 @@ enum class LossKind : uint8_t {
   heap_damaged,          // places where the heap is not as it must be: blocks there are not counted
   heap_changed,          // places of the heap that were under change while it was looked at
   heap_incomplete,       // parts of the heap that were not found
+  memory_paused,         // times in which allocations were not recorded, in the middle of a window
 };
-inline constexpr size_t loss_kind_count = 30;
+inline constexpr size_t loss_kind_count = 31;
 
 struct LossMeaning {
   std::string_view name;     // "ring_full": stable, in JSON and recordings

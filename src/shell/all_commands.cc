@@ -159,6 +159,12 @@ constexpr OptionRow heap_options[] = {
     {"--block", "", ValueKind::text, "ADDRESS",
      "what lies there: state, size, class, neighbours, who points to it; of a recording: all blocks that lay there"},
     {"--unreachable", "", ValueKind::none, "", "the same: leaks, blocks in use that nothing points to"},
+    {"--stacks-of-size", "", ValueKind::text, "N|A-B",
+     "of a process: who allocates blocks of this size from now on (0xa45c, or 100-200); until Ctrl-C or --for"},
+    {"--suspect", "", ValueKind::none, "",
+     "of a process: which size grows, and who allocates it; takes 15 s, or 1.5 × --for"},
+    {"--for", "", ValueKind::duration, "DURATION", "the same two: record so long (Ctrl-C ends it earlier)"},
+    {"--output", "-o", ValueKind::file, "FILE", "the same two: keep the recording, for `culprit heap FILE`"},
     {"--no-stop", "", ValueKind::none, "", "of a process: read its heap while it runs; the answer is partial"},
     executable_option,
     peak_option,
@@ -261,6 +267,14 @@ constexpr std::string_view heap_details =
     "    culprit heap 1234 --size 0xa45c\n"
     "    culprit heap core.1234 --unreachable\n"
     "\n"
+    "A process can also be asked who allocates from now on. --stacks-of-size puts an agent into it that compares "
+    "sizes\n"
+    "there, so that blocks of other sizes cost next to nothing. --suspect looks at the heap twice, records the size\n"
+    "that has grown, and names its stack. The process is left as it was.\n"
+    "\n"
+    "    culprit heap server --stacks-of-size 0xa45c --for 10s\n"
+    "    culprit heap server --suspect\n"
+    "\n"
     "RECORDING is a file that `culprit run --heap -o` wrote. Its allocations come as groups of one stack (or size), "
     "most\n"
     "first: what was left when the program ended, what lived when most memory was in use (--peak), or what was freed\n"
@@ -291,9 +305,11 @@ constexpr std::string_view attach_details =
     "it "
     "was.\n"
     "WinDbg's !htrace -snapshot, -diff and -disable do the same. Handles from before are listed as existing.\n"
+    "heap on records its allocations, too: then heap tells what of them is left, heap diff what is left since a mark.\n"
     "\n"
     "    culprit attach 1234\n"
-    "    culprit attach server -c 'mark; sleep 10s; diff'";
+    "    culprit attach server -c 'mark; sleep 10s; diff'\n"
+    "    culprit attach server -c 'heap on; sleep 10s; heap'";
 constexpr std::string_view record_start_details =
     "Puts a recorder into the background and returns when it has begun. It is called after its file. Several can be "
     "at\n"

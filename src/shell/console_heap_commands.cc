@@ -27,7 +27,38 @@ void ask(Console& console, const Words& options) {
   if (ending.status == ended_in_failure.status) console.note_complaint();
 }
 
-void heap(Console& console, const ConsoleLine& line) { ask(console, line.words()); }
+// The recording that memory goes into, or a complaint.
+RecordedHandles* recording(Console& console) {
+  RecordedHandles* recorded = console.session().handles();
+  if (recorded == nullptr || recorded->session() == nullptr) {
+    console.complain({ErrorKind::usage, "memory is recorded at the console of a live process: `culprit attach PID`"});
+    return nullptr;
+  }
+  return recorded;
+}
+
+// What was recorded of memory, if something was and it can answer that.
+bool ask_recording(Console& console, const Words& words) {
+  RecordedHandles* recorded = console.session().handles();
+  if (recorded == nullptr || !recorded->has_memory()) return false;
+  auto arguments = parse_words(*find_command("heap"), words);
+  if (arguments && asks_a_target(*arguments)) return false;
+  recorded->memory(console, words);
+  return true;
+}
+
+void heap(Console& console, const ConsoleLine& line) {
+  const Words words = line.words();
+  const std::string what = words.empty() ? "" : words[0];
+  if (what == "on" || what == "off" || what == "diff") {
+    RecordedHandles* recorded = recording(console);
+    if (recorded == nullptr) return;
+    if (what == "on") return recorded->record_memory(console);
+    if (what == "off") return recorded->leave_memory(console);
+    return recorded->memory_diff(console, Words(words.begin() + 1, words.end()));
+  }
+  if (!ask_recording(console, words)) ask(console, words);
+}
 
 // WinDbg reads numbers as hexadecimal.
 std::string hex(const std::string& word) { return word.starts_with("0x") ? word : "0x" + word; }
@@ -109,8 +140,9 @@ constexpr std::string_view subject = "Heap";
 constexpr ConsoleCommand rows[] = {
     {.subject = subject,
      .names = "heap",
-     .usage = "[options]",
-     .description = "as `culprit heap`: arenas, sizes, classes, one block, leaks",
+     .usage = "on | off | diff [FROM [TO]] | [options]",
+     .description = "on: record what is allocated from now on; then what of it is left, by stack or size, or (diff) "
+                    "since a mark; else as `culprit heap`: arenas, sizes, classes, one block, leaks",
      .run = heap},
     {.subject = subject,
      .names = "!heap",

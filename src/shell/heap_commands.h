@@ -13,4 +13,7 @@ Ending run_heap(const Arguments& arguments, const Streams& streams);
 Ending answer_heap(Target& target, const Arguments& arguments, const Streams& streams,
                    const SymbolOptions& symbols = {});
 
+// Whether the options of `culprit heap` are such that only a process or core can be asked, and not a recording.
+bool asks_a_target(const Arguments& arguments);
+
 }  // namespace culprit

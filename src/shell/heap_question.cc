@@ -24,17 +24,22 @@ std::optional<uint64_t> whole_number(std::string_view text) {
   return value;
 }
 
-Result<void> take_range(const Arguments& arguments, HeapQuestion& question) {
-  const std::string text = arguments.text("--range");
+std::optional<BlockSizes> two_sizes(const std::string& text) {
   const size_t dash = text.find('-');
   auto least = whole_number(text.substr(0, dash));
   auto most = dash == std::string::npos ? std::nullopt : whole_number(text.substr(dash + 1));
-  if (!least || !most || *least > *most)
+  return least && most && *least <= *most ? std::optional(BlockSizes{*least, *most}) : std::nullopt;
+}
+
+Result<void> take_range(const Arguments& arguments, HeapQuestion& question) {
+  const std::string text = arguments.text("--range");
+  auto sizes = two_sizes(text);
+  if (!sizes)
     return fail(ErrorKind::usage,
                 fmt::format("--range takes two sizes, the smaller one first, as 100-200 or 0x50-0x7f, and not {}",
                             printable(text)));
-  question.least = *least;
-  question.most = *most;
+  question.least = sizes->least;
+  question.most = sizes->most;
   return {};
 }
 
@@ -90,6 +95,13 @@ Result<uint64_t> number_option(const Arguments& arguments, std::string_view opti
   const std::string text = arguments.text(option);
   if (auto value = whole_number(text)) return *value;
   return fail(ErrorKind::usage, fmt::format("{} takes a number, 4096 or 0x1000, and not {}", option, printable(text)));
+}
+
+Result<BlockSizes> parse_block_sizes(const std::string& text, std::string_view option) {
+  if (auto one = whole_number(text)) return BlockSizes{*one, *one};
+  if (auto two = two_sizes(text)) return *two;
+  return fail(ErrorKind::usage,
+              fmt::format("{} takes a size, 4096 or 0x1000, or two, as 100-200, and not {}", option, printable(text)));
 }
 
 Result<HeapQuestion> heap_question(const Arguments& arguments) {

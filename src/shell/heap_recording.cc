@@ -45,6 +45,15 @@ Ending answer_block(Trace& trace, const Arguments& arguments, const ReportWishes
   return written ? ended_well : complain(streams, written.error());
 }
 
+// Times within the window in which nobody looked.
+std::vector<Loss> pauses_within(const std::vector<MemoryStretch>& stretches, Time from, Time to) {
+  uint64_t pauses = 0;
+  for (const MemoryStretch& stretch : stretches)
+    pauses += stretch.to != INT64_MAX && from < stretch.to && stretch.to < to ? 1 : 0;
+  if (pauses == 0) return {};
+  return {{LossKind::memory_paused, pauses, ProcessId::none, {}}};
+}
+
 }  // namespace
 
 Result<MemoryWishes> parse_memory_wishes(const Arguments& arguments) {
@@ -72,11 +81,14 @@ Result<MemoryWishes> parse_memory_wishes(const Arguments& arguments) {
   return wishes;
 }
 
-Result<AllocationReport> answer_memory(Trace& trace, const MemoryWishes& wishes, const AnswerPlace& place) {
+Result<AllocationReport> memory_report(Trace& trace, const MemoryWishes& wishes, const AnswerPlace& place) {
   const Time start = started_at(trace);
-  auto from = moment_or(trace, wishes.from, wishes.report.after == 0 ? INT64_MIN : start + wishes.report.after);
+  auto stretches = memory_stretches(trace);
+  if (!stretches) return tl::unexpected<Error>(stretches.error());
+  const MemoryStretch newest = stretches->empty() ? MemoryStretch{} : stretches->back();
+  auto from = moment_or(trace, wishes.from, wishes.report.after == 0 ? newest.from : start + wishes.report.after);
   if (!from) return tl::unexpected<Error>(from.error());
-  auto to = moment_or(trace, wishes.to, INT64_MAX);
+  auto to = moment_or(trace, wishes.to, newest.to);
   if (!to) return tl::unexpected<Error>(to.error());
   ShownLookup shown(place.progress_fd);
   auto report = build_allocation_report(trace, shown.lookup(),
@@ -85,8 +97,14 @@ Result<AllocationReport> answer_memory(Trace& trace, const MemoryWishes& wishes,
                                          .top = wishes.report.top,
                                          .from = *from,
                                          .to = *to,
-                                         .suppressions = &wishes.report.suppressions});
+                                         .suppressions = &wishes.report.suppressions,
+                                         .losses = pauses_within(*stretches, *from, *to)});
   shown.done();
+  return report;
+}
+
+Result<AllocationReport> answer_memory(Trace& trace, const MemoryWishes& wishes, const AnswerPlace& place) {
+  auto report = memory_report(trace, wishes, place);
   if (!report) return report;
   const int fd = wishes.report.report_file ? wishes.report.report_file.get() : place.report_fd;
   std::string text = wishes.report.json

@@ -19,6 +19,8 @@ struct MemoryWishes {
 };
 Result<MemoryWishes> parse_memory_wishes(const Arguments& arguments);
 
+// Analyses. The error is one of reading, or of a moment that is not there.
+Result<AllocationReport> memory_report(Trace& trace, const MemoryWishes& wishes, const AnswerPlace& place);
 // Analyses, prints. The error is one of reading, of writing, or of a moment that is not there.
 Result<AllocationReport> answer_memory(Trace& trace, const MemoryWishes& wishes, const AnswerPlace& place);
 

@@ -21,18 +21,20 @@ bool has_input() {
   return poll(&input, 1, 0) == 1;
 }
 
-// Until the time is over, the line is entered, Ctrl-C, or the end of the process.
-void record_for(LiveSession& session, const Arguments& arguments) {
+}  // namespace
+
+void record_until(LiveSession& session, Time until, bool until_enter) {
   struct sigaction end {};
   end.sa_handler = note_interrupt;
   sigaction(SIGINT, &end, nullptr);
   sigaction(SIGTERM, &end, nullptr);
-  Time until = arguments.has("--for") ? monotonic_now() + arguments.nanoseconds("--for") : INT64_MAX;
-  bool until_enter = arguments.has("--until-enter");
   session.wait([&] { return !was_interrupted && monotonic_now() < until && !(until_enter && has_input()); });
 }
 
-}  // namespace
+void record_for(LiveSession& session, const Arguments& arguments) {
+  const Time until = arguments.has("--for") ? monotonic_now() + arguments.nanoseconds("--for") : INT64_MAX;
+  record_until(session, until, arguments.has("--until-enter"));
+}
 
 Ending run_live_handles(uint32_t pid, const Arguments& arguments, const Streams& streams) {
   auto question = parse_handle_question(arguments);

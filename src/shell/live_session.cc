@@ -7,6 +7,7 @@
 #include <time.h>
 
 #include "capture/tsc_clock.h"
+#include "shell/live_target.h"
 
 namespace culprit {
 namespace {
@@ -30,6 +31,7 @@ TraceInfo describe(const LiveRequest& request) {
   info.command = request.what;
   info.machine = fmt::format("{}, {} {} {}", machine.nodename, machine.sysname, machine.release, machine.machine);
   info.started = monotonic_now();
+  info.allocations = request.watch.memory ? 1 : 0;
   info.wall_clock_ns = wall.tv_sec * 1'000'000'000 + wall.tv_nsec;
   return info;
 }
@@ -59,6 +61,7 @@ class SoFar final : public Trace {
     void on_snapshot(const HandleSnapshot& snapshot) override { sink_.on_snapshot(snapshot); }
     void on_mark(const Mark& mark) override { sink_.on_mark(mark); }
     void on_carried(const CarriedTable& table) override { sink_.on_carried(table); }
+    void on_allocation(const AllocationEvent& event) override { sink_.on_allocation(event); }
     void on_loss(const Loss& loss) override {
       if (loss.kind != LossKind::recording_incomplete) sink_.on_loss(loss);
     }
@@ -108,6 +111,9 @@ Result<void> LiveSession::begin() {
   refused_ = std::move(recording->refused);
   back_end_ = recorder_->name();
   info_.recorded_by = fmt::format("culprit 0.1.0, {}", back_end_);
+  is_recording_memory_ = request_.watch.memory.has_value();
+  if (is_recording_memory_ && !request_.watch.memory->has_all())
+    info_.recorded_by += fmt::format(", only blocks of {}", sizes_in_words(*request_.watch.memory));
   for (size_t i = 0; i < request_.bounds.types.size(); ++i)
     info_.recorded_by += fmt::format("{}{}", i == 0 ? ", only " : "/", request_.bounds.types[i]);
   return {};
@@ -122,25 +128,29 @@ void LiveSession::work(std::promise<Result<void>>& begun) {
   microseconds pause = shortest_sleep;
   std::unique_lock lock(mutex_);
   while (!stop_) {
-    bool did_something = recorder_->round();
-    last_status_ = recorder_->status();
+    bool did_something = round();
+    note_status();
     has_targets_ = recorder_->has_targets();
     rounds_++;
+    if (asked_) asked_result_ = std::exchange(asked_, nullptr)();
     round_done_.notify_all();
     if (monotonic_now() >= next_flush) {
       next_flush = monotonic_now() + flush_interval;
       recorder_->hand_on_losses();
+      if (memory_recorder_) memory_recorder_->hand_on_losses();
       chain_->hand_on_losses();
       chain_->writer().flush();
     }
     pause = did_something ? shortest_sleep : std::min(pause * 2, longest_sleep);
+    LiveRecorder& busiest = memory_recorder_ ? *memory_recorder_ : *recorder_;
     lock.unlock();
-    recorder_->sleep(pause);
+    busiest.sleep(pause);
     lock.lock();
   }
+  finish_memory();
   recorder_->finish();
   chain_->hand_on_losses();
-  last_status_ = recorder_->status();
+  note_status();
   recorder_.reset();
   has_targets_ = false;
   is_over_ = true;
@@ -150,6 +160,88 @@ void LiveSession::work(std::promise<Result<void>>& begun) {
 void LiveSession::mark(const std::string& name) {
   std::lock_guard lock(mutex_);
   chain_->sink().on_mark({monotonic_now(), name});
+}
+
+Result<void> LiveSession::have_memory_recorded() {
+  if (recorder_->can_record_memory()) return recorder_->record_memory({});
+  if (request_.watch.pids.size() != 1 || !request_.watch.is_one_process())
+    return fail(ErrorKind::unsupported, "memory is recorded of one process at a time");
+  WatchRequest watch = request_.watch;
+  watch.handles = false;
+  watch.memory = BlockSizes{};
+  watch.is_second = true;
+  auto recording = start_live_recorder(watch, Via::agent, request_.libraries, tables_, chain_->sink());
+  if (!recording) return tl::unexpected<Error>(std::move(recording).error());
+  memory_recorder_ = std::move(recording->recorder);
+  return {};
+}
+
+Result<void> LiveSession::on_its_thread(std::function<Result<void>()> work) {
+  std::unique_lock lock(mutex_);
+  if (!is_over_) {
+    asked_ = std::move(work);
+    round_done_.wait(lock, [&] { return !asked_ || is_over_; });
+    if (!asked_) return asked_result_;
+  }
+  return fail(ErrorKind::usage, "nothing is recorded any more");
+}
+
+Result<void> LiveSession::record_memory() {
+  return on_its_thread([this] { return begin_memory(); });
+}
+
+Result<void> LiveSession::leave_memory() {
+  return on_its_thread([this] { return end_memory(); });
+}
+
+Result<void> LiveSession::begin_memory() {
+  if (is_recording_memory_) return fail(ErrorKind::usage, "memory is recorded already");
+  if (request_.bounds.circular != 0)
+    return fail(ErrorKind::unsupported, "a circular recording takes no memory: who frees what fell out cannot be told");
+  const Time begin = monotonic_now();
+  CULPRIT_TRY(have_memory_recorded());
+  chain_->sink().on_mark({begin, std::string(begin_of_memory)});
+  is_recording_memory_ = true;
+  info_.allocations = 1;
+  return {};
+}
+
+Result<void> LiveSession::end_memory() {
+  if (!is_recording_memory_) return fail(ErrorKind::usage, "memory is not recorded");
+  if (memory_recorder_ == nullptr) CULPRIT_TRY(recorder_->leave_memory());
+  finish_memory();
+  is_recording_memory_ = false;
+  chain_->sink().on_mark({monotonic_now(), std::string(end_of_memory)});
+  return {};
+}
+
+bool LiveSession::is_recording_memory() {
+  std::lock_guard lock(mutex_);
+  return is_recording_memory_;
+}
+
+bool LiveSession::round() {
+  bool did_something = recorder_->round();
+  if (memory_recorder_) did_something |= memory_recorder_->round();
+  return did_something;
+}
+
+void LiveSession::finish_memory() {
+  if (!memory_recorder_) return;
+  memory_recorder_->finish();
+  note_status();
+  memory_status_ = memory_recorder_->status();
+  memory_recorder_.reset();
+}
+
+// Of both recorders together.
+void LiveSession::note_status() {
+  last_status_ = recorder_->status();
+  const RecorderStatus memory = memory_recorder_ ? memory_recorder_->status() : memory_status_;
+  last_status_.events += memory.events;
+  last_status_.lost += memory.lost;
+  last_status_.longest_stop = std::max(last_status_.longest_stop, memory.longest_stop);
+  if (last_status_.left_behind.empty()) last_status_.left_behind = memory.left_behind;
 }
 
 Result<std::unique_ptr<Trace>> LiveSession::so_far() {
@@ -162,6 +254,7 @@ Result<std::unique_ptr<Trace>> LiveSession::so_far() {
   uint64_t seen = rounds_;
   round_done_.wait(lock, [&] { return rounds_ > seen + 1 || is_over_; });
   if (recorder_) recorder_->hand_on_losses();
+  if (memory_recorder_) memory_recorder_->hand_on_losses();
   chain_->writer().flush();
   Time until = monotonic_now();
   auto trace = chain_->writer().reopen();

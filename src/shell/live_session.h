@@ -18,6 +18,9 @@
 
 namespace culprit {
 
+// Marks around what was recorded of memory, in a recording that began without.
+inline constexpr std::string_view begin_of_memory = "heap on", end_of_memory = "heap off";
+
 struct LiveRequest {
   WatchRequest watch;
   Via via = Via::best;
@@ -51,6 +54,11 @@ class LiveSession {
   const std::vector<std::string>& refused() const { return refused_; }  // why not a better one
 
   void mark(const std::string& name);
+  // Allocations, too, until leave_memory(); marked as begin_of_memory and end_of_memory. Where the back end cannot see
+  // them, the agent records them beside it. Errors: sentences for the user; then nothing has changed.
+  Result<void> record_memory();
+  Result<void> leave_memory();
+  bool is_recording_memory();
   // Everything up to now, checked against the handle tables as they are now.
   Result<std::unique_ptr<Trace>> so_far();
   RecorderStatus status();
@@ -71,6 +79,14 @@ class LiveSession {
  private:
   explicit LiveSession(LiveRequest request) : request_(std::move(request)) {}
   Result<void> begin();
+  // `work` is done on the thread of the recorders.
+  Result<void> on_its_thread(std::function<Result<void>()> work);
+  Result<void> begin_memory();
+  Result<void> have_memory_recorded();
+  Result<void> end_memory();
+  bool round();
+  void finish_memory();
+  void note_status();
   void work(std::promise<Result<void>>& begun);
 
   LiveRequest request_;
@@ -82,7 +98,12 @@ class LiveSession {
 
   std::mutex mutex_;  // guards all above and below
   std::condition_variable round_done_;
-  std::unique_ptr<LiveRecorder> recorder_;  // lives and dies on the thread
+  std::unique_ptr<LiveRecorder> recorder_;         // lives and dies on the thread
+  std::unique_ptr<LiveRecorder> memory_recorder_;  // beside one that cannot see allocations; null: none
+  RecorderStatus memory_status_;                   // of earlier ones
+  bool is_recording_memory_ = false;
+  std::function<Result<void>()> asked_;  // of on_its_thread(); empty: nothing
+  Result<void> asked_result_;
   RecorderStatus last_status_;
   uint64_t rounds_ = 0;
   bool stop_ = false, has_targets_ = true, is_over_ = false;

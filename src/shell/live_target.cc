@@ -63,6 +63,11 @@ std::string about_session(const LiveSession& session, uint32_t pid) {
   return text;
 }
 
+std::string sizes_in_words(const BlockSizes& sizes) {
+  if (sizes.least == sizes.most) return fmt::format("{} bytes", with_thousands(sizes.least));
+  return fmt::format("{} to {} bytes", with_thousands(sizes.least), with_thousands(sizes.most));
+}
+
 std::string about_stops(const RecorderStatus& status) {
   if (status.longest_stop == 0) return "";
   return fmt::format("the process was stopped for {:.1f} ms at most\n", static_cast<double>(status.longest_stop) / 1e6);

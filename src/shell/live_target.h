@@ -18,6 +18,8 @@ Result<LiveRequest> live_request(uint32_t pid, const Arguments& arguments);
 
 // "recording the handles of server (1234) by bpf", and why not by a better back end.
 std::string about_session(const LiveSession& session, uint32_t pid);
+// "42,076 bytes", "100 to 200 bytes"
+std::string sizes_in_words(const BlockSizes& sizes);
 // "no thread was stopped", "a thread was stopped for 3 ms at most"; empty where nothing was touched.
 std::string about_stops(const RecorderStatus& status);
 

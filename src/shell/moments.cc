@@ -6,6 +6,7 @@
 
 #include "analysis/life_replay.h"
 #include "base/text.h"
+#include "shell/live_session.h"
 #include "shell/values.h"
 
 namespace culprit {
@@ -36,6 +37,17 @@ Result<Time> moment_of(Trace& trace, const std::string& word) {
   if (newest != marks->rend()) return newest->time;
   return fail(ErrorKind::not_found,
               fmt::format("'{}' is no time (such as 10s, 500ms) and no mark: {}", word, marks_in_words(*marks, start)));
+}
+
+Result<std::vector<MemoryStretch>> memory_stretches(Trace& trace) {
+  auto marks = marks_of(trace);
+  if (!marks) return tl::unexpected<Error>(std::move(marks).error());
+  std::vector<MemoryStretch> stretches;
+  for (const Mark& mark : *marks) {
+    if (mark.name == begin_of_memory) stretches.push_back({mark.time, INT64_MAX});
+    if (mark.name == end_of_memory && !stretches.empty()) stretches.back().to = mark.time;
+  }
+  return stretches;
 }
 
 Result<Mark> newest_mark(Trace& trace, Time before) {

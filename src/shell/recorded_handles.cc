@@ -5,10 +5,28 @@
 #include "base/text.h"
 #include "shell/console_session.h"
 #include "shell/handle_question.h"
+#include "shell/heap_recording.h"
 #include "shell/live_target.h"
+#include "shell/moments.h"
 #include "shell/words.h"
 
 namespace culprit {
+
+namespace {
+
+// "[FROM [TO]]" among options, as options.
+std::vector<std::string> words_of_moments(const std::vector<std::string>& words) {
+  std::vector<std::string> options;
+  size_t moments = 0;
+  for (const std::string& word : words) {
+    bool is_moment = !word.starts_with("-") && moments < 2 && (options.empty() || !options.back().starts_with("--t"));
+    if (is_moment) options.emplace_back(moments++ == 0 ? "--from" : "--to");
+    options.push_back(word);
+  }
+  return options;
+}
+
+}  // namespace
 
 RecordedHandles::RecordedHandles(std::unique_ptr<LiveSession> session, std::string target, std::string kept)
     : session_(std::move(session)), target_(std::move(target)), kept_(std::move(kept)) {}
@@ -43,14 +61,7 @@ void RecordedHandles::mark(Console& console, const std::vector<std::string>& wor
 }
 
 void RecordedHandles::diff(Console& console, const std::vector<std::string>& words) {
-  std::vector<std::string> options;
-  size_t moments = 0;
-  for (const std::string& word : words) {
-    bool is_moment = !word.starts_with("-") && moments < 2 && (options.empty() || !options.back().starts_with("--t"));
-    if (is_moment) options.emplace_back(moments++ == 0 ? "--from" : "--to");
-    options.push_back(word);
-  }
-  auto arguments = parse_words(*find_command("diff"), options);
+  auto arguments = parse_words(*find_command("diff"), words_of_moments(words));
   if (!arguments) return console.complain(arguments.error());
   arguments->operands = {target_};
   ask(console, parse_diff_question(*arguments));
@@ -68,6 +79,43 @@ void RecordedHandles::handles(Console& console, const std::vector<std::string>& 
   if (!recorded) return console.complain(recorded.error());
   AnswerPlace place{console.streams().output, console.streams().errors, target_, kept_, console.session().symbols()};
   if (auto report = answer_handles(**recorded, *wishes, place); !report) console.complain(report.error());
+}
+
+void RecordedHandles::record_memory(Console& console) {
+  if (session_ == nullptr) return console.complain({ErrorKind::usage, "a finished recording records nothing more"});
+  if (auto begun = session_->record_memory(); !begun) return console.complain(begun.error());
+  has_memory_ = true;
+  console.print(fmt::format("recording what {} allocates from now on: `heap` tells what of it is left\n{}", target_,
+                            about_stops(session_->status())));
+}
+
+void RecordedHandles::leave_memory(Console& console) {
+  if (session_ == nullptr) return console.complain({ErrorKind::usage, "a finished recording records nothing more"});
+  if (auto ended = session_->leave_memory(); !ended) return console.complain(ended.error());
+  console.print("what it allocates is not recorded any more; `heap` tells what was left\n");
+}
+
+void RecordedHandles::memory(Console& console, const std::vector<std::string>& words) {
+  auto arguments = parse_words(*find_command("heap"), words);
+  if (!arguments) return console.complain(arguments.error());
+  auto wishes = parse_memory_wishes(*arguments);
+  if (!wishes) return console.complain(wishes.error());
+  auto recorded = trace();
+  if (!recorded) return console.complain(recorded.error());
+  AnswerPlace place{console.streams().output, console.streams().errors, target_, kept_, console.session().symbols()};
+  if (auto report = answer_memory(**recorded, *wishes, place); !report) console.complain(report.error());
+}
+
+void RecordedHandles::memory_diff(Console& console, const std::vector<std::string>& words) {
+  std::vector<std::string> options = words_of_moments(words);
+  if (options.empty() || options[0] != "--from") {
+    auto recorded = trace();
+    if (!recorded) return console.complain(recorded.error());
+    auto mark = newest_mark(**recorded, INT64_MAX);
+    if (!mark) return console.complain(mark.error());
+    options.insert(options.end(), {"--from", mark->name});
+  }
+  memory(console, options);
 }
 
 std::string RecordedHandles::status() {

@@ -22,6 +22,14 @@ class RecordedHandles {
   void handles(Console& console, const std::vector<std::string>& words);
   std::string status();  // a line
 
+  // ---- memory, of a process that runs
+  void record_memory(Console& console);
+  void leave_memory(Console& console);
+  bool has_memory() const { return has_memory_; }  // something of it was recorded
+  void memory(Console& console, const std::vector<std::string>& words);
+  // What was allocated since a mark, or between two, and is outstanding.
+  void memory_diff(Console& console, const std::vector<std::string>& words);
+
   // Whether handles are recorded now.
   bool is_recording() const { return session_ != nullptr && !is_finished_; }
   // Lets the process go; nothing happens the second time.
@@ -40,7 +48,7 @@ class RecordedHandles {
   std::unique_ptr<Trace> trace_;          // of a file, or as it was last asked
   std::string target_, kept_;
   uint32_t marks_ = 0;
-  bool is_finished_ = false, has_told_end_ = false;
+  bool is_finished_ = false, has_told_end_ = false, has_memory_ = false;
 };
 
 }  // namespace culprit

@@ -25,10 +25,16 @@ std::string percent(uint64_t part, uint64_t whole) {
   return share > 0 && share < 1 ? "under 1 %" : fmt::format("{:.0f} %", share);
 }
 
+const BlockCount& shown_count(const AllocationGroup& group, AllocationView view) {
+  return view == AllocationView::peak ? group.at_peak : view == AllocationView::made ? group.made : group.outstanding;
+}
+
+bool tells_verdict(AllocationView view) { return view == AllocationView::outstanding || view == AllocationView::made; }
+
 // What the view counts of a group, in words of one size.
 std::string weight(const AllocationGroup& group, AllocationView view) {
   if (view == AllocationView::temporary) return fmt::format("{} temporary", with_thousands(group.temporary));
-  return amount(view == AllocationView::peak ? group.at_peak : group.outstanding);
+  return amount(shown_count(group, view));
 }
 
 std::string size_words(const AllocationGroup& group) {
@@ -42,8 +48,19 @@ std::string place_of(const AllocationReport& report, const AllocationGroup& grou
                                           : blamed_phrase(group.stack, columns);
 }
 
+std::string made_headline(const AllocationReport& report, const TextStyle& style) {
+  std::string words = fmt::format("culprit: {}, {} of them left", counted(report.made.blocks, "allocation"),
+                                  inked(style, Ink::strong, with_thousands(report.outstanding.blocks)));
+  if (report.groups.empty()) return words;
+  const AllocationGroup& worst = report.groups.front();
+  return words + fmt::format("; the most {} {}", worst.outstanding.blocks != 0 ? "left by" : "in",
+                             inked(style, Ink::strong, place_of(report, worst, 72)));
+}
+
 std::string headline(const AllocationReport& report, const TextStyle& style) {
-  if (report.made.blocks == 0) return "culprit: no memory was allocated";
+  if (report.made.blocks == 0)
+    return report.view == AllocationView::made ? "culprit: nobody allocated such a block while they were recorded"
+                                               : "culprit: no memory was allocated";
   if (report.view == AllocationView::peak || report.view == AllocationView::over_time) {
     std::string words = fmt::format("culprit: at most {} in use, after {}",
                                     inked(style, Ink::strong, amount(report.most)), duration_in_words(report.most_at));
@@ -58,6 +75,7 @@ std::string headline(const AllocationReport& report, const TextStyle& style) {
     if (!report.groups.empty()) words += ", the most in " + place_of(report, report.groups.front(), 72);
     return words;
   }
+  if (report.view == AllocationView::made) return made_headline(report, style);
   if (report.outstanding.blocks == 0)
     return fmt::format("culprit: {}: {}, all released", inked(style, Ink::good, "no memory is left"),
                        counted(report.made.blocks, "allocation"));
@@ -85,7 +103,7 @@ std::string headline(const AllocationReport& report, const TextStyle& style) {
 std::string group_text(const AllocationReport& report, const AllocationGroup& group,
                        const AllocationTextOptions& options) {
   const TextStyle& style = options.style;
-  const bool of_what_is_left = report.view == AllocationView::outstanding;
+  const bool of_what_is_left = tells_verdict(report.view);
   const bool is_bad = of_what_is_left && !group.evidence.empty();
   std::string head = inked(style, is_bad ? Ink::bad : Ink::strong, weight(group, report.view));
   head += fmt::format("   {}", size_words(group));
@@ -107,15 +125,12 @@ std::string group_text(const AllocationReport& report, const AllocationGroup& gr
 }
 
 std::string group_line(const AllocationReport& report, const AllocationGroup& group, const TextStyle& style) {
-  std::string what =
-      report.view == AllocationView::temporary
-          ? fmt::format("{:>11} temporary", with_thousands(group.temporary))
-          : fmt::format(
-                "{:>9} in {:>9}",
-                bytes_in_words(report.view == AllocationView::peak ? group.at_peak.bytes : group.outstanding.bytes),
-                with_thousands(report.view == AllocationView::peak ? group.at_peak.blocks : group.outstanding.blocks));
-  const bool tells_verdict = report.view == AllocationView::outstanding;
-  std::string left = "  " + what + "  " + padded(tells_verdict ? name_of(group.verdict) : "", tells_verdict ? 11 : 0);
+  std::string what = report.view == AllocationView::temporary
+                         ? fmt::format("{:>11} temporary", with_thousands(group.temporary))
+                         : fmt::format("{:>9} in {:>9}", bytes_in_words(shown_count(group, report.view).bytes),
+                                       with_thousands(shown_count(group, report.view).blocks));
+  const bool has_verdict = tells_verdict(report.view);
+  std::string left = "  " + what + "  " + padded(has_verdict ? name_of(group.verdict) : "", has_verdict ? 11 : 0);
   const size_t used = display_width(left) + 1;
   return left + " " + place_of(report, group, style.columns > used + 24 ? style.columns - used : 24) + "\n";
 }

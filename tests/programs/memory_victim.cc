@@ -147,7 +147,7 @@ int churning(int count) {
   return finish();
 }
 
-struct Order {
+struct __attribute__((packed)) Order {
   Order* next;
   char text[42076 - sizeof(Order*)];
 };
