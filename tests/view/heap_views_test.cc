@@ -20,6 +20,7 @@ HeapReport sample(HeapAsk ask) {
   report.target = "1234";
   report.is_live = true;
   report.pid = 1234;
+  report.allocator = "glibc";
   report.arenas.push_back({.address = 0x7f0000000c80,
                            .is_main = true,
                            .pieces = 1,
