@@ -68,6 +68,7 @@ class HeapExamination {
   void take_sizes();
   void take_types();
   void take_block();
+  void take_registers(const TargetThread& thread, const HeapBlock& block);
   void take_leaks();
   void keep_first_groups();
   std::string where(uint64_t address);
@@ -262,6 +263,18 @@ void HeapExamination::take_block() {
     block.pointers.push_back(
         {pointer.at, static_cast<int64_t>(pointer.value - block.place->block->address), where(pointer.at)});
   block.pointers_left_out = pointers_.left_out;
+  for (const TargetThread& thread : threads_) take_registers(thread, *block.place->block);
+}
+
+void HeapExamination::take_registers(const TargetThread& thread, const HeapBlock& block) {
+  if (!block.is_in_use() || thread.known != RegistersKnown::all) return;
+  auto take = [&](uint64_t value, std::string_view name) {
+    if (value - block.address < std::max<uint64_t>(block.size, 1))
+      report_.block->pointers.push_back(
+          {0, static_cast<int64_t>(value - block.address), fmt::format("{} of thread {}", name, thread.tid)});
+  };
+  for (const auto& [name, place] : pointer_registers) take(thread.registers.*place, name);
+  for (uint64_t word : thread.wide_registers) take(word, "a vector register");
 }
 
 void HeapExamination::take_leaks() {

@@ -100,9 +100,9 @@ struct UnreachableReport {
 };
 
 struct PointerToBlock {
-  uint64_t at = 0;     // where the pointer lies
+  uint64_t at = 0;     // where the pointer lies; 0: in a register
   int64_t offset = 0;  // into the block
-  std::string where;   // "a block of 48 bytes at 0x…", "g_orders", "the stack of thread 12"
+  std::string where;   // "a block of 48 bytes at 0x…", "g_orders", "rbx of thread 12"
 };
 
 struct HeapBlockReport {

@@ -95,10 +95,8 @@ class RootFinder {
 
   void add_registers(const TargetThread& thread) {
     if (thread.known != RegistersKnown::all) return;
-    const Registers& r = thread.registers;
-    for (uint64_t value : {r.rax, r.rbx, r.rcx, r.rdx, r.rsi, r.rdi, r.rbp, r.r8, r.r9, r.r10, r.r11, r.r12, r.r13,
-                           r.r14, r.r15, r.fs_base, r.gs_base})
-      roots_.registers.push_back(value);
+    for (const auto& [name, place] : pointer_registers) roots_.registers.push_back(thread.registers.*place);
+    roots_.registers.insert(roots_.registers.end(), thread.wide_registers.begin(), thread.wide_registers.end());
   }
 
   Target& target_;

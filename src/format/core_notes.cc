@@ -1,5 +1,6 @@
 #include "format/core_notes.h"
 
+#include <algorithm>
 #include <csignal>
 #include <cstring>
 
@@ -17,6 +18,7 @@ constexpr size_t process_size = 136, process_ids = 16, process_name = 40, proces
                  process_arguments_size = 80;
 // siginfo_t (include/uapi/asm-generic/siginfo.h): three ints, four bytes of padding, then the union.
 constexpr size_t signal_size = 128, signal_union = 16;
+constexpr size_t most_wide_registers = 64 << 10;  // bytes; there are processors with 11 KB
 
 // The union holds pid and uid where a process sent the signal, by kill, sigqueue, tgkill or a message queue.
 bool has_sender(int32_t code) { return code == SI_USER || code == SI_QUEUE || code == SI_TKILL || code == SI_MESGQ; }
@@ -37,6 +39,7 @@ class NoteReader {
   explicit NoteReader(CoreNotes& notes) : notes_(notes) {}
 
   void add(const ElfNote& note) {
+    if (note.name == "LINUX" && note.type == note_wide_registers) add_wide_registers(note.description);
     if (note.name != "CORE") return;
     bool is_good = true;
     switch (note.type) {
@@ -57,6 +60,7 @@ class NoteReader {
         break;
       case note_floating_point:
         if (!notes_.threads.empty()) notes_.threads.back().has_floating_point = true;
+        add_wide_registers(note.description);
         break;
       default:
         break;
@@ -78,6 +82,16 @@ class NoteReader {
     std::memcpy(&thread.registers, status.data() + status_registers, sizeof thread.registers);
     notes_.threads.push_back(std::move(thread));
     return true;
+  }
+
+  // The larger of the two has all of the smaller one.
+  void add_wide_registers(Bytes area) {
+    if (notes_.threads.empty()) return;
+    std::vector<uint64_t>& words = notes_.threads.back().wide_registers;
+    const size_t count = std::min(area.size(), most_wide_registers) / sizeof(uint64_t);
+    if (count <= words.size()) return;
+    words.resize(count);
+    std::memcpy(words.data(), area.data(), count * sizeof(uint64_t));
   }
 
   bool add_process(Bytes info) {

@@ -14,7 +14,8 @@
 namespace culprit {
 
 inline constexpr uint32_t note_status = 1, note_floating_point = 2, note_process = 3, note_auxiliary_vector = 6,
-                          note_signal = 0x53494749, note_files = 0x46494c45;  // "SIGI", "FILE"
+                          note_signal = 0x53494749, note_files = 0x46494c45,  // "SIGI", "FILE"
+    note_wide_registers = 0x202;                                              // NT_X86_XSTATE, by the name "LINUX"
 
 struct CoreSender {
   uint32_t pid = 0, uid = 0;
@@ -38,7 +39,8 @@ struct CoreThread {
   Registers registers;
   uint64_t cpu_microseconds = 0;  // by the kernel: of the process's first thread, those of all threads together
   std::optional<CoreSignal> signal_info;
-  bool has_floating_point = false;  // NT_FPREGSET is there
+  bool has_floating_point = false;       // NT_FPREGSET is there
+  std::vector<uint64_t> wide_registers;  // words of NT_X86_XSTATE; without it, of NT_FPREGSET, which is its beginning
 };
 
 // NT_PRPSINFO.

@@ -30,7 +30,8 @@ bool is_broken_off(uint64_t result) {
 
 TargetThread as_target_thread(const CoreThread& thread) {
   const Registers& r = thread.registers;
-  TargetThread made{.tid = thread.tid, .known = RegistersKnown::all, .registers = r};
+  TargetThread made{
+      .tid = thread.tid, .known = RegistersKnown::all, .registers = r, .wide_registers = thread.wide_registers};
   if (static_cast<int64_t>(r.orig_rax) >= 0 && is_broken_off(r.rax))
     made.blocked_in = BlockingCall{.number = r.orig_rax, .arguments = {r.rdi, r.rsi, r.rdx, r.r10, r.r8, r.r9}};
   return made;

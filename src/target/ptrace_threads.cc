@@ -1,14 +1,17 @@
 #include "target/ptrace_threads.h"
 
 #include <dirent.h>
+#include <elf.h>
 #include <fmt/core.h>
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
 #include <sys/wait.h>
 #include <time.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
@@ -184,6 +187,13 @@ ThreadState TracedThread::wait(Time deadline) {
 
 bool TracedThread::read_registers(user_regs_struct& registers) const {
   return ptrace(PTRACE_GETREGS, tid_, nullptr, &registers) == 0;
+}
+
+std::vector<uint64_t> TracedThread::read_wide_registers() const {
+  std::array<uint64_t, 8192> words;  // the largest area there is takes 11 KB
+  iovec area{words.data(), sizeof words};
+  if (ptrace(PTRACE_GETREGSET, tid_, NT_X86_XSTATE, &area) != 0) return {};
+  return {words.data(), words.data() + area.iov_len / sizeof(uint64_t)};
 }
 
 bool TracedThread::write_registers(const user_regs_struct& registers) {

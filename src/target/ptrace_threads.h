@@ -73,6 +73,7 @@ class TracedThread {
 
   // Only of a stopped thread.
   bool read_registers(user_regs_struct& registers) const;
+  std::vector<uint64_t> read_wide_registers() const;  // words of the XSAVE area; empty: they cannot be read
   bool write_registers(const user_regs_struct& registers);
   void forget_signal() { reason_.signal = 0; }  // it is not delivered
   void run_on(__ptrace_request how);            // PTRACE_CONT or PTRACE_SYSCALL; hands on reason().signal

@@ -45,6 +45,9 @@ struct TargetThread {
   char state = '?';  // of /proc/PID/task/TID/stat, or of the core's pr_sname
   RegistersKnown known = RegistersKnown::none;
   Registers registers;
+  // What else a processor keeps, vector registers above all, as XSAVE lays it out: words that may be pointers. Only of
+  // hold_still() and of cores.
+  std::vector<uint64_t> wide_registers;
   std::optional<BlockingCall> blocked_in;  // nothing: it runs, or that cannot be known
   int32_t signal = 0;                      // it was about to get, or died of; 0: none
   Time stopped_for = 0;                    // how long we kept it standing; 0: not at all

@@ -165,6 +165,7 @@ Result<void> take_all_at_once(uint32_t pid, std::vector<TargetThread>& threads, 
       if (!looked || !stopped.is_read) continue;
       TargetThread& thread = taken.emplace_back(std::move(*looked));
       set_registers(thread, stopped.registers);
+      if (work.look_at_all) thread.wide_registers = stopped.traced.read_wide_registers();
       thread.signal = stopped.traced.reason().signal;
       if (work.copy_stack) work.copy_stack(thread);
     }

@@ -58,9 +58,9 @@ class BlockText {
 
   void print_pointers() {
     if (!block_.place->block || !block_.place->block->is_in_use()) return;
-    if (block_.pointers.empty()) line("nothing in memory points to it (registers are not looked at)", 2);
+    if (block_.pointers.empty()) line("nothing points to it: no memory, no register", 2);
     for (const PointerToBlock& pointer : block_.pointers)
-      line(fmt::format("{:#x} points to it{}: {}", pointer.at,
+      line(fmt::format("{} points to it{}: {}", pointer.at == 0 ? "a register" : fmt::format("{:#x}", pointer.at),
                        pointer.offset == 0
                            ? ""
                            : fmt::format(", {} bytes into it", with_thousands(static_cast<uint64_t>(pointer.offset))),

@@ -112,7 +112,9 @@ Json asked_block_json(const HeapReport& report) {
                {"where", utf8(block.where)},
                {"pointers_left_out", block.pointers_left_out}};
   json["pointers"] = list_json(block.pointers, [](const PointerToBlock& pointer) {
-    return Json{{"at", pointer.at}, {"offset", pointer.offset}, {"where", utf8(pointer.where)}};
+    return Json{{"at", pointer.at == 0 ? Json(nullptr) : Json(pointer.at)},
+                {"offset", pointer.offset},
+                {"where", utf8(pointer.where)}};
   });
   return json;
 }

@@ -126,6 +126,22 @@ TEST(HeapBlock, IsToldWithItsNeighbours) {
               HasSubstr("0x10 is not in the heap: nothing is mapped there"));
 }
 
+TEST(HeapBlock, IsPointedToByRegisters) {
+  const std::pair<const char*, const char*> modes[] = {{"only-in-register", "r12"},
+                                                       {"only-in-vector-register", "a vector register"}};
+  for (const auto& [mode, name] : modes) {
+    Made made("leak_victim", mode);
+    const Json blocks = ask({made.pid(), "--size", "7777"})["blocks"];
+    ASSERT_EQ(blocks.size(), 1u) << mode;
+    const std::string address = std::to_string(blocks[0]["address"].get<uint64_t>());
+    const Json pointers = ask({made.pid(), "--block", address})["block"]["pointers"];
+    // Behind what lies in memory: malloc's own, and what is left of calls that have returned.
+    ASSERT_FALSE(pointers.empty()) << mode;
+    EXPECT_TRUE(pointers.back()["at"].is_null()) << pointers.dump(1);
+    EXPECT_EQ(pointers.back()["where"], std::string(name) + " of thread " + made.pid());
+  }
+}
+
 TEST(HeapBlock, OfALargeAlignmentIsFoundInItsMapping) {
   Made made("heap_victim", "huge");
   const Json block = ask({made.pid(), "--block", made.said["aligned"]})["block"];
@@ -233,9 +249,9 @@ TEST_P(NoLeak, IsFoundWhereSomethingPointsToTheBlock) {
   EXPECT_EQ(leaked(answer), std::pair(uint64_t{0}, uint64_t{0})) << answer["groups"].dump(1);
 }
 INSTANTIATE_TEST_SUITE_P(Heap, NoLeak,
-                         ::testing::Values("only-in-register", "in-variable", "in-thread-variable", "interior",
-                                           "tagged", "array-with-count", "in-list", "in-mapping", "behind-large-block",
-                                           "in-other-thread", "containers"));
+                         ::testing::Values("only-in-register", "only-in-vector-register", "in-variable",
+                                           "in-thread-variable", "interior", "tagged", "array-with-count", "in-list",
+                                           "in-mapping", "behind-large-block", "in-other-thread", "containers"));
 
 TEST(Leaks, AreGroupedByClass) {
   Made made("leak_victim", "objects");

@@ -107,6 +107,27 @@ TEST(CoreSignal, HasTheSenderOfASignalThatWasSent) {
   EXPECT_FALSE(signal_of(14, -2, 77)->sender);  // of a timer: other fields
 }
 
+std::string words(size_t count, uint64_t first) {
+  testing::ByteWriter writer;
+  for (size_t i = 0; i < count; ++i) writer.u64(first + i);
+  return writer.text();
+}
+
+TEST(CoreNotes, HaveAllWordsOfTheVectorRegisters) {
+  std::string bytes = CoreBuilder().thread({.tid = 1, .wide = words(104, 0x5000)}).thread({.tid = 2}).all_notes();
+  CoreNotes notes = parsed(bytes);
+  ASSERT_EQ(notes.threads[0].wide_registers.size(), 104u);
+  EXPECT_EQ(notes.threads[0].wide_registers[103], 0x5000u + 103);
+  EXPECT_EQ(notes.threads[1].wide_registers.size(), 64u) << "what NT_FPREGSET has";
+}
+
+TEST(CoreNotes, DoNotBelieveAnAreaOfVectorRegistersThatNoProcessorHas) {
+  std::string bytes = CoreBuilder().thread({.tid = 1, .wide = words(100000, 0)}).all_notes();
+  EXPECT_EQ(parsed(bytes).threads[0].wide_registers.size(), 8192u);
+  bytes = testing::elf_note("LINUX", 0x202, words(104, 0));
+  EXPECT_TRUE(parsed(bytes).threads.empty()) << "of no thread";
+}
+
 TEST(CoreNotes, CountNotesOfTheWrongSize) {
   std::string bytes = testing::elf_note("CORE", 1, std::string(100, '\0')) + sample().all_notes();
   CoreNotes notes = parsed(bytes);

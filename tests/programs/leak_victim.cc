@@ -122,6 +122,19 @@ thread_local void* volatile thread_variable;
       : "r12", "rax", "rcx", "r11", "memory");
   __builtin_unreachable();
 }
+// As code does that moves two pointers at a time.
+[[noreturn, gnu::noinline]] void only_in_vector_register(const char* path) {
+  char* block = make(direct_size);
+  wipe_stack();
+  announce(path);
+  asm volatile(
+      "movq %0, %%xmm9\n xor %0, %0\n"
+      "1: mov $34, %%eax\n syscall\n jmp 1b\n"
+      :
+      : "r"(block)
+      : "xmm9", "rax", "rcx", "r11", "memory");
+  __builtin_unreachable();
+}
 [[gnu::noinline]] void in_variable() { variable = make(direct_size); }
 [[gnu::noinline]] void in_thread_variable() { thread_variable = make(direct_size); }
 [[gnu::noinline]] void interior() { variable = make(direct_size) + 4000; }
@@ -184,6 +197,7 @@ extern "C" [[gnu::weak]] int __lsan_do_recoverable_leak_check();
 int main(int count, char** arguments) {
   if (count != 3) return 2;
   if (strcmp(arguments[1], "only-in-register") == 0) only_in_register(arguments[2]);
+  if (strcmp(arguments[1], "only-in-vector-register") == 0) only_in_vector_register(arguments[2]);
   auto mode = modes.find(arguments[1]);
   if (mode == modes.end()) return 2;
   mode->second();

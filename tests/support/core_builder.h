@@ -22,6 +22,7 @@ class CoreBuilder {
     int64_t call = -1, result = 0;  // orig_rax and rax
     uint64_t argument = 0;          // rdi
     std::string signal_info = {};   // of NT_SIGINFO, 128 bytes; empty: none
+    std::string wide = {};          // of NT_X86_XSTATE; empty: none
   };
 
   // siginfo_t with what is behind the first three ints and their padding.
@@ -112,6 +113,7 @@ class CoreBuilder {
       if (!threads_[i].signal_info.empty()) notes += elf_note("CORE", 0x53494749, threads_[i].signal_info);
       if (i == 0) notes += rest;
       notes += elf_note("CORE", 2, std::string(512, '\0'));
+      if (!threads_[i].wide.empty()) notes += elf_note("LINUX", 0x202, threads_[i].wide);
     }
     return threads_.empty() ? process + rest : notes;
   }
