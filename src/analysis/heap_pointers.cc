@@ -23,7 +23,7 @@ FoundPointers find_pointers_into(Target& target, AddressRange block, size_t most
   FoundPointers found;
   MemoryWindow window(target.memory());
   for (const TargetMapping& mapping : target.mappings()) {
-    if (!mapping.is_readable || !mapping.is_writable || is_of_recorder(mapping)) continue;
+    if (!may_hold_pointers(target, mapping)) continue;
     for (const AddressRange& range : target.present_pages({mapping.start, mapping.end}).ranges)
       search(window, range, block, most, found);
   }

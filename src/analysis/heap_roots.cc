@@ -35,7 +35,7 @@ class RootFinder {
 
   HeapRoots find() {
     for (const TargetMapping& mapping : target_.mappings())
-      if (mapping.is_readable && mapping.is_writable && !is_of_recorder(mapping)) add(mapping);
+      if (may_hold_pointers(target_, mapping)) add(mapping);
     for (const TargetThread& thread : threads_) add_registers(thread);
     return std::move(roots_);
   }

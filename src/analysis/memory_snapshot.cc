@@ -17,15 +17,24 @@ constexpr uint64_t page = 4096;
 constexpr uint64_t at_once = 1 << 20;  // more does not make it faster
 
 // Devices are left alone: reading them may do something.
-bool is_wanted(const TargetMapping& mapping) {
-  return mapping.is_readable && mapping.is_writable && !is_of_recorder(mapping) &&
-         !mapping.path.starts_with("/dev/dri") && !mapping.path.starts_with("/dev/nvidia") && mapping.path != "[vvar]";
+bool is_wanted(Target& target, const TargetMapping& mapping) {
+  return may_hold_pointers(target, mapping) && !mapping.path.starts_with("/dev/dri") &&
+         !mapping.path.starts_with("/dev/nvidia");
+}
+
+bool is_in_variables(Target& target, const TargetMapping& mapping) {
+  const TargetModule* module = target.module_at(mapping.start);
+  return module != nullptr && std::ranges::any_of(module->segments, [&](const ElfSegment& segment) {
+           const uint64_t start = module->bias + segment.address;
+           return segment.is_load() && (segment.flags & elf::segment_writable) != 0 && start < mapping.end &&
+                  mapping.start < start + segment.memory_size;
+         });
 }
 
 uint64_t bytes_wanted(Target& target) {
   uint64_t bytes = 0;
   for (const TargetMapping& mapping : target.mappings()) {
-    if (!is_wanted(mapping)) continue;
+    if (!is_wanted(target, mapping)) continue;
     for (const AddressRange& range : target.present_pages({mapping.start, mapping.end}).ranges)
       bytes += range.end - range.start;
   }
@@ -43,6 +52,14 @@ std::optional<uint64_t> available_memory() {
 }
 
 }  // namespace
+
+bool may_hold_pointers(Target& target, const TargetMapping& mapping) {
+  if (!mapping.is_readable || mapping.path.starts_with("/memfd:culprit-session")) return false;
+  if (mapping.is_writable) return true;
+  if (mapping.is_shared) return false;
+  const bool is_anonymous = mapping.path.empty() || mapping.path == "[heap]" || mapping.path.starts_with("[anon");
+  return is_anonymous || is_in_variables(target, mapping);
+}
 
 Result<MemorySnapshot> MemorySnapshot::make_room(Target& target) {
   const uint64_t wanted = bytes_wanted(target);
@@ -92,7 +109,7 @@ void MemorySnapshot::copy_range(MemoryReader& memory, AddressRange range) {
 
 void MemorySnapshot::copy(Target& target) {
   for (const TargetMapping& mapping : target.mappings()) {
-    if (!is_wanted(mapping)) continue;
+    if (!is_wanted(target, mapping)) continue;
     for (const AddressRange& range : target.present_pages({mapping.start, mapping.end}).ranges)
       copy_range(target.memory(), range);
   }

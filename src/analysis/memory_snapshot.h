@@ -1,4 +1,4 @@
-// A copy of all memory of a target that may be written, made while it stands still and looked at when it runs again.
+// A copy of all memory of a target that may hold pointers, made while it stands still and looked at when it runs again.
 #pragma once
 
 #include <cstdint>
@@ -10,8 +10,10 @@
 
 namespace culprit {
 
-// Shared with a culprit that records it: no memory of the program's, and full of addresses of its blocks.
-inline bool is_of_recorder(const TargetMapping& mapping) { return mapping.path.starts_with("/memfd:culprit-session"); }
+// Whether pointers of the program's may lie there: what it may write, and what it could write before it was protected,
+// as the loader protects what it has relocated (RELRO), and programs what they have set up. Not what is shared with a
+// culprit that records it, which is full of addresses of its blocks.
+bool may_hold_pointers(Target& target, const TargetMapping& mapping);
 
 class MemorySnapshot final : public MemoryReader {
  public:

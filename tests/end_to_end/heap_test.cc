@@ -73,13 +73,18 @@ INSTANTIATE_TEST_SUITE_P(Heap, Totals,
                                             ::testing::Values("one-arena", "4-arenas", "16-arenas", "several-pieces",
                                                               "huge", "counted", "foreign-sbrk")));
 
+std::string core_of(const Made& made) {
+  const std::string core = made.folder / "core";
+  Ran gdb = run({tool("gdb"), "-nx", "-batch", "-p", made.pid(), "-ex", "gcore " + core});
+  EXPECT_EQ(gdb.ending(), "exit 0") << gdb.err;
+  return core;
+}
+
 class HeapOfACore : public ::testing::TestWithParam<const char*> {};
 TEST_P(HeapOfACore, IsThatOfTheProcess) {
   if (tool("gdb").empty()) GTEST_SKIP() << "gdb, which has gcore, is not here";
   Made made("heap_victim", GetParam());
-  const std::string core = made.folder / "core";
-  Ran gdb = run({tool("gdb"), "-nx", "-batch", "-p", made.pid(), "-ex", "gcore " + core});
-  ASSERT_EQ(gdb.ending(), "exit 0") << gdb.err;
+  const std::string core = core_of(made);
   Json live = ask({made.pid(), "--by", "size"}), dead = ask({core, "--by", "size"});
   EXPECT_EQ(live["arenas"], dead["arenas"]);
   EXPECT_EQ(live["groups"], dead["groups"]);
@@ -251,7 +256,26 @@ TEST_P(NoLeak, IsFoundWhereSomethingPointsToTheBlock) {
 INSTANTIATE_TEST_SUITE_P(Heap, NoLeak,
                          ::testing::Values("only-in-register", "only-in-vector-register", "in-variable",
                                            "in-thread-variable", "interior", "tagged", "array-with-count", "in-list",
-                                           "in-mapping", "behind-large-block", "in-other-thread", "containers"));
+                                           "in-mapping", "behind-large-block", "in-other-thread", "containers",
+                                           "in-protected-memory", "in-protected-variable"));
+
+class NoLeakInACore : public ::testing::TestWithParam<const char*> {};
+TEST_P(NoLeakInACore, IsFoundWhereSomethingPointsToTheBlock) {
+  if (tool("gdb").empty()) GTEST_SKIP() << "gdb, which has gcore, is not here";
+  Made made("leak_victim", GetParam());
+  const Json answer = ask({core_of(made), "--unreachable"});
+  EXPECT_EQ(leaked(answer), std::pair(uint64_t{0}, uint64_t{0})) << answer["groups"].dump(1);
+  EXPECT_GT(answer["reachable"]["count"], 0);
+}
+INSTANTIATE_TEST_SUITE_P(Heap, NoLeakInACore,
+                         ::testing::Values("only-in-register", "only-in-vector-register", "in-thread-variable",
+                                           "in-protected-memory", "in-protected-variable"));
+
+TEST(StaticProgram, HasNoLeakWhereItsLibraryKeepsBlocksInProtectedVariables) {
+  Made made("leak_victim_static", "in-variable");
+  const Json answer = ask({made.pid(), "--unreachable"});
+  EXPECT_EQ(leaked(answer), std::pair(uint64_t{0}, uint64_t{0})) << answer["groups"].dump(1);
+}
 
 TEST(Leaks, AreGroupedByClass) {
   Made made("leak_victim", "objects");

@@ -149,6 +149,20 @@ thread_local void* volatile thread_variable;
       static_cast<void**>(mmap(nullptr, 1 << 16, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
   words[4000] = make(direct_size);
 }
+// Set up once, and protected from then on.
+[[gnu::noinline]] void keep_in(void** words) {
+  *words = make(direct_size);
+  const uint64_t page = reinterpret_cast<uint64_t>(words) & ~uint64_t{4095};
+  if (mprotect(reinterpret_cast<void*>(page), 4096, PROT_READ) != 0) abort();
+}
+[[gnu::noinline]] void in_protected_memory() {
+  keep_in(static_cast<void**>(mmap(nullptr, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)));
+}
+[[gnu::noinline]] void in_protected_variable() {
+  alignas(4096) static void* page[512] = {nullptr,
+                                          const_cast<void**>(&variable)};  // in a file, and not in memory of none
+  keep_in(page);
+}
 [[gnu::noinline]] void behind_large_block() {
   auto** words = reinterpret_cast<void**>(make(size_t{40} << 20));
   words[1000000] = make(direct_size);
@@ -185,6 +199,8 @@ const std::map<std::string, void (*)()> modes = {{"direct", direct},
                                                  {"array-with-count", array_with_count},
                                                  {"in-list", in_list},
                                                  {"in-mapping", in_mapping},
+                                                 {"in-protected-memory", in_protected_memory},
+                                                 {"in-protected-variable", in_protected_variable},
                                                  {"behind-large-block", behind_large_block},
                                                  {"in-other-thread", in_other_thread},
                                                  {"containers", containers}};
