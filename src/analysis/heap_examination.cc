@@ -72,6 +72,7 @@ class HeapExamination {
   void take_leaks();
   void keep_first_groups();
   std::string where(uint64_t address);
+  uint64_t places_at_work() const;
   void count_losses();
 
   Target& target_;
@@ -311,13 +312,20 @@ std::string HeapExamination::where(uint64_t address) {
              : words;
 }
 
+// Where nothing is inconsistent yet, a block may be on its way: neither free any more nor given out, or the other way.
+uint64_t HeapExamination::places_at_work() const {
+  if (!layout_) return 0;
+  return static_cast<uint64_t>(std::ranges::count_if(layout_->arenas, &HeapArena::is_busy) +
+                               std::ranges::count_if(layout_->caches, &HeapThreadCache::is_busy)) +
+         (layout_->is_moving ? 1 : 0);
+}
+
 void HeapExamination::count_losses() {
   std::vector<Loss> losses = target_.info().losses;
   uint64_t damaged = report_.breaks_left_out, changed = 0;
   for (const HeapBreak& each : report_.breaks) ++(each.is_under_change ? changed : damaged);
   losses.push_back({LossKind::heap_damaged, damaged, {}, {}});
-  losses.push_back(
-      {LossKind::heap_changed, std::max<uint64_t>(changed, layout_ && layout_->is_moving ? 1 : 0), {}, {}});
+  losses.push_back({LossKind::heap_changed, std::max(changed, places_at_work()), {}, {}});
   losses.push_back({LossKind::heap_incomplete, report_.notes.size(), {}, {}});
   std::erase_if(losses, [](const Loss& loss) { return loss.count == 0; });
   for (const Loss& loss : losses) {

@@ -35,7 +35,7 @@ constexpr std::array<LossMeaning, loss_kind_count> meanings{{
     {"kernel_silent", "the kernel did not answer", "", true},
     {"unseen_release", "blocks of memory were released without that being seen", "", true},
     {"heap_damaged", "the heap is damaged: blocks there are not counted", "", true},
-    {"heap_changed", "parts of the heap were under change: blocks there are not counted", "ask again", true},
+    {"heap_changed", "parts of the heap were under change: blocks there may be missed", "ask again", true},
     {"heap_incomplete", "parts of the heap were not found", "", true},
     {"memory_paused", "for a while allocations were not recorded: what was freed then counts as alive", "--from and --to ask about one stretch alone", true},
 }};

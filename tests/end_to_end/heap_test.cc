@@ -71,7 +71,7 @@ TEST_P(Totals, AreThoseOfMallinfo) {
 INSTANTIATE_TEST_SUITE_P(Heap, Totals,
                          ::testing::Combine(::testing::Values("heap_victim", "heap_victim_static"),
                                             ::testing::Values("one-arena", "4-arenas", "16-arenas", "several-pieces",
-                                                              "huge", "counted", "foreign-sbrk")));
+                                                              "huge", "counted", "foreign-sbrk", "out-of-memory")));
 
 std::string core_of(const Made& made) {
   const std::string core = made.folder / "core";

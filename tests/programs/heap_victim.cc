@@ -4,6 +4,7 @@
 #include <malloc.h>
 #include <pthread.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <atomic>
@@ -141,6 +142,17 @@ void foreign_sbrk(const char* path) {
   stand_still(path);
 }
 
+// As much as it may have, and malloc has said that there is no more.
+void out_of_memory(const char* path) {
+  fragment(4711, 3000, 5000);
+  const rlimit limit{uint64_t{1} << 28, uint64_t{1} << 28};
+  if (setrlimit(RLIMIT_AS, &limit) != 0) abort();
+  for (size_t size = 100000; size > 16; size /= 2)
+    while (make(size) != nullptr) {
+    }
+  stand_still(path);
+}
+
 [[gnu::noinline]] void overwrite(void* block, size_t size) {
   volatile char* bytes = static_cast<char*>(block);
   for (size_t i = 0; i < size; ++i) bytes[i] = 'A';
@@ -225,6 +237,7 @@ const std::map<std::string, std::function<void(const char*)>> modes = {
     {"huge", huge},
     {"counted", counted},
     {"foreign-sbrk", foreign_sbrk},
+    {"out-of-memory", out_of_memory},
     {"overrun", overrun},
     {"loop-in-cache", loop_in_cache},
     {"broken-top", broken_top},
