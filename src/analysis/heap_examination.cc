@@ -37,8 +37,10 @@ class HeapExamination {
   }
 
   Result<HeapReport> run() {
+    const HeapAllocator allocator = find_allocator();
+    if (allocator.is_foreign() && !layout_ && question_.ask != HeapAsk::summary)
+      return tl::unexpected<Error>(why_no_heap(allocator));
     CULPRIT_TRY(look());
-    const HeapAllocator allocator = allocator_of(target_, layout_.has_value());
     if (allocator.is_foreign() && layout_ && layout_->is_unused())
       layout_ = fail(ErrorKind::not_found, "glibc's malloc has given out nothing");
     if (!layout_ && question_.ask != HeapAsk::summary) return tl::unexpected<Error>(why_no_heap(allocator));
@@ -56,6 +58,7 @@ class HeapExamination {
  private:
   bool needs_copy() const { return question_.ask == HeapAsk::unreachable && report_.is_live; }
   MemoryReader& memory() { return copy_ ? static_cast<MemoryReader&>(*copy_) : target_.memory(); }
+  HeapAllocator find_allocator();
   Result<void> look();
   void look_at(std::span<const TargetThread> threads);
   void walk();
@@ -88,6 +91,17 @@ class HeapExamination {
   FoundPointers pointers_;
   std::optional<MemorySnapshot> copy_;
 };
+
+// Before it is stopped, which is not worth it where there is nothing to tell: glibc's malloc may be in use beside
+// another one, which shows as it runs.
+HeapAllocator HeapExamination::find_allocator() {
+  HeapAllocator allocator = allocator_of(target_, false);
+  if (!allocator.is_foreign()) return allocator;
+  layout_ = find_heap(target_, {});
+  allocator = allocator_of(target_, layout_.has_value());
+  if (layout_ && layout_->is_unused()) layout_ = fail(ErrorKind::not_found, "glibc's malloc has given out nothing");
+  return allocator;
+}
 
 Result<void> HeapExamination::look() {
   if (needs_copy()) {

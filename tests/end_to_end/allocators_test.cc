@@ -1,8 +1,11 @@
 // `culprit heap` on programs whose malloc is not the C library's, or whose C library is not in a file of its own.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/ptrace.h>
 
 #include <algorithm>
+#include <cerrno>
+#include <cstring>
 #include <filesystem>
 
 #include "support/run_culprit.h"
@@ -67,6 +70,17 @@ INSTANTIATE_TEST_SUITE_P(Heap, PreloadedAllocator,
                                            Preload{"tcmalloc", "libtcmalloc_minimal.so.4"},
                                            Preload{"mimalloc", "libmimalloc.so.2"}),
                          [](const auto& info) { return info.param.name; });
+
+TEST(ForeignAllocator, IsToldWithoutStoppingTheProcess) {
+  const std::string library = libraries + "libjemalloc.so.2";
+  if (!std::filesystem::exists(library)) GTEST_SKIP() << library << " is not here";
+  TemporaryFolder folder;
+  Running running({program("heap_victim"), "one-arena", folder / "said"}, {.environment = {"LD_PRELOAD=" + library}});
+  ASSERT_TRUE(wait_for_file(folder / "said"));
+  // Nobody else can stop it now.
+  ASSERT_EQ(ptrace(PTRACE_SEIZE, running.pid(), nullptr, nullptr), 0) << strerror(errno);
+  expect_refusals(pid_of(running), "jemalloc", can_be_recorded);
+}
 
 // Allocates, frees, makes the file it is told, and stands still.
 constexpr auto source = R"(
