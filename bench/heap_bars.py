@@ -46,6 +46,16 @@ def heap_loop(bench):
     return rows
 
 
+def heap_sample(bench):
+    """The same loop, of which one block in about ten thousand is recorded."""
+    loop = bench.program("allocation_loop", 5_000_000)
+    sampled = heap_recorded(bench, loop, "sampled.culprit")
+    sampled[3:3] = ["--sample", "512K"]
+    results = interleaved({"native": pair_time(loop), "culprit": pair_time(sampled)}, bench.rounds)
+    return [("the same loop, one path, with `--sample 512K`", "≤ 1.1 × native",
+             f"{median_ratio(results, 'culprit', 'native'):.2f} ×", "")]
+
+
 def heap_threads(bench):
     """Two threads at full speed: no event lost, and no more than twice what one costs."""
     def variants(threads):

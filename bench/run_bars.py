@@ -148,7 +148,7 @@ PARTS = {"loop": loop, "bpf": bpf_bars.bpf, "ptrace": ptrace_bars.ptrace, "attac
          "cores": core_bars.cores, "crash": crash_bars.crash, "catch": crash_bars.catch, "breakpoints": breakpoint_bars.breakpoints,
          "locks": lock_bars.locks, "stacks": stack_bars.stacks, "inventory": inventory_bars.inventory,
          "heap-walk": heap_walk_bars.heap_walk, "heap-filter": heap_filter_bars.heap_filter,
-         "heap": heap_bars.heap_loop, "heap-threads": heap_bars.heap_threads,
+         "heap": heap_bars.heap_loop, "heap-sample": heap_bars.heap_sample, "heap-threads": heap_bars.heap_threads,
          "heap-compiler": heap_bars.heap_compiler,
          "heap-analysis": heap_bars.heap_analysis}
 

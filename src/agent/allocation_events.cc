@@ -1,6 +1,7 @@
 #include "agent/allocation_events.h"
 
 #include "agent/ring.h"
+#include "agent/sampling.h"
 
 namespace culprit::agent {
 
@@ -37,6 +38,7 @@ void write_release(const CallSite& caller, const void* block, culprit_allocator_
 
 void* allocated(const CallSite& caller, void* block, size_t size, culprit_allocator_function function) {
   if (block == nullptr || !recording()) return block;
+  if (is_sampling() && !remember_sampled(block)) return block;
   uint64_t time = tsc();
   in_hook(caller.rsp, [&] { write_allocation(caller, block, size, function, time); });
   return block;

@@ -4,6 +4,7 @@
 #include "agent/allocation_fronts.h"
 #include "agent/allocator.h"
 #include "agent/allocator_scope.h"
+#include "agent/sampling.h"
 
 namespace culprit::agent {
 
@@ -22,23 +23,25 @@ using Delete = void (*)(void* block, uint64_t second, uint64_t third);
 template <uint32_t form>
 void* new_front(size_t size, uint64_t second, uint64_t third) {
   constexpr bool throws = form % 2 == 0;
-  const CallSite caller = CULPRIT_CALLER;
+  const uint64_t here = stack_of_caller(CULPRIT_FRAME);
   auto asked_for = reinterpret_cast<New>(real_new[form]);
   auto quiet = reinterpret_cast<New>(real_new[form | 1]);
   if (quiet == nullptr) quiet = asked_for;
-  if (inside_allocator(caller.rsp)) return asked_for(size, second, third);
-  void* block = in_allocator(caller.rsp, [=] { return quiet(size, second, third); });
+  if (inside_allocator(here)) return asked_for(size, second, third);
+  void* block = in_allocator(here, [=] { return quiet(size, second, third); });
   if (throws && block == nullptr) return asked_for(size, second, third);
-  return allocated(caller, block, size, form < 4 ? CULPRIT_MALLOC : CULPRIT_ALIGNED_ALLOC);
+  if (is_sampling() && !is_in_sample(size)) return block;
+  return allocated(caller_of(CULPRIT_FRAME), block, size, form < 4 ? CULPRIT_MALLOC : CULPRIT_ALIGNED_ALLOC);
 }
 
 template <uint32_t form>
 void delete_front(void* block, uint64_t second, uint64_t third) {
-  const CallSite caller = CULPRIT_CALLER;
   auto real = reinterpret_cast<Delete>(real_delete[form]);
-  if (block == nullptr || inside_allocator(caller.rsp)) return real(block, second, third);
-  about_to_release(caller, block, CULPRIT_FREE);
-  in_allocator(caller.rsp, [=] { return real(block, second, third), 0; });
+  const uint64_t here = stack_of_caller(CULPRIT_FRAME);
+  const bool is_told = block != nullptr && (is_sampling() ? forget_sampled(block) : !inside_allocator(here));
+  if (!is_told) return real(block, second, third);
+  about_to_release(caller_of(CULPRIT_FRAME), block, CULPRIT_FREE);
+  in_allocator(here, [=] { return real(block, second, third), 0; });
 }
 
 template <typename Function>

@@ -11,10 +11,12 @@ struct ProcessState {
   culprit_process* record;  // null: the process found no place, it is not recorded
   uint32_t record_index;
   uint32_t pid;
-  uint32_t epoch;          // +1 with each session in this image: what threads remember of earlier ones is void
-  uint32_t collector_pid;  // 0: it means nothing here (another pid namespace, another user)
-  uint64_t tables_end;     // offset up to which tables are mapped
-  uint32_t slot_limit;     // slots that are mapped
+  uint32_t epoch;             // +1 with each session in this image: what threads remember of earlier ones is void
+  uint32_t collector_pid;     // 0: it means nothing here (another pid namespace, another user)
+  uint32_t sample_bytes;      // culprit_session::sample_bytes
+  uint32_t sampling_threads;  // that have begun to sample
+  uint64_t tables_end;        // offset up to which tables are mapped
+  uint32_t slot_limit;        // slots that are mapped
   uint32_t
       highest_slot;      // one past the last slot that a thread of this process (or of one it was forked from) has used
   bool restricted;       // a seccomp filter is in force: no system calls of ours from now on

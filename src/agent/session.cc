@@ -97,6 +97,7 @@ bool map_session(int64_t fd, uint64_t id) {
   process.base = reinterpret_cast<uint8_t*>(base);
   process.session = reinterpret_cast<culprit_session*>(base);
   process.tables_end = head.slots_offset;
+  process.sample_bytes = head.sample_bytes;
   return true;
 }
 

@@ -14,6 +14,8 @@ struct ThreadState {
   uint64_t ring_tail;        // last known culprit_slot.tail
   uint64_t busy_stack;       // 0: not inside a hook; else the stack pointer of the hook (see enter_hook)
   uint64_t allocator_stack;  // 0: not inside the allocator; else the stack pointer of who called it (allocator_scope.h)
+  int64_t until_sample;      // bytes to be allocated until then (sampling.h)
+  uint64_t random_state;     // 0: not yet begun
   uint64_t fork_tsc;         // of the fork call this thread is in
   uint32_t fork_node;        // stack of that call
   uint32_t vfork_child;      // pid of the vfork child that runs on this thread's memory, 0 none

@@ -67,6 +67,8 @@ struct AllocationReport {
   double duration = 0;
   double from = 0, to = 0;  // the window looked at
   bool complete = true;
+  uint64_t sampled_every = 0;  // bytes: all numbers below are estimates from that sample; 0: all was recorded
+  uint64_t samples = 0;        // blocks that were recorded
 
   AllocationView view = AllocationView::outstanding;
   AllocationKey by = AllocationKey::stack;

@@ -1,23 +1,32 @@
 #include "analysis/allocation_totals.h"
 
 #include <algorithm>
+#include <cmath>
 #include <utility>
 
 namespace culprit {
 
 namespace {
 
-void add(BlockCount& count, uint64_t bytes) {
-  ++count.blocks;
-  count.bytes += bytes;
+void add(BlockCount& count, const BlockCount& weight) {
+  count.blocks += weight.blocks;
+  count.bytes += weight.bytes;
 }
 
 // Far from overflow in all differences; a damaged recording may hold anything.
 bool is_sane(Time time) { return time >= 0 && time < Time{1} << 61; }
 
-void subtract(BlockCount& count, uint64_t bytes) {
-  --count.blocks;
-  count.bytes -= bytes;
+void subtract(BlockCount& count, const BlockCount& weight) {
+  count.blocks -= weight.blocks;
+  count.bytes -= weight.bytes;
+}
+
+// Estimates are counted in such parts of a block and of a byte, so that adding many up makes no error.
+constexpr uint64_t estimate_parts = 256;
+void end_estimate(uint64_t& number) { number = (number + estimate_parts / 2) / estimate_parts; }
+void end_estimate(BlockCount& count) {
+  end_estimate(count.blocks);
+  end_estimate(count.bytes);
 }
 
 }  // namespace
@@ -35,6 +44,17 @@ AllocationTotals::AllocationTotals(const TraceTables& tables, AllocationKey key,
       live_(tables.processes.size()) {
   window_.end = std::max(window_.start, std::min(window_.end, window_.to));
   part_end_ = window_.start + (window_.end - window_.start) / static_cast<Time>(part_count);
+}
+
+// A block is in a sample with the chance 1 - exp(-size / sampled_every): each that is stands for as many as that makes.
+BlockCount AllocationTotals::weight_of(uint64_t size) const {
+  if (window_.sampled_every == 0) return {1, size};
+  constexpr double enough = 0x1p54;  // no block is as large, whatever a recording says
+  const double bytes = std::clamp(static_cast<double>(size), 1.0, enough);
+  const double blocks =
+      static_cast<double>(estimate_parts) / -std::expm1(-bytes / static_cast<double>(window_.sampled_every));
+  return {static_cast<uint64_t>(std::llround(blocks)),
+          size == 0 ? 0 : static_cast<uint64_t>(std::llround(blocks * bytes))};
 }
 
 void AllocationTotal::end_part(size_t part) {
@@ -117,16 +137,18 @@ void AllocationTotals::allocate(const AllocationEvent& event) {
   total.function = event.function;
   total.smallest = std::min(total.smallest, event.size);
   total.largest = std::max(total.largest, event.size);
-  add(total.made, event.size);
-  add(total.live, event.size);
+  const BlockCount weight = weight_of(event.size);
+  ++samples_;
+  add(total.made, weight);
+  add(total.live, weight);
   if (total.live.bytes > total.most.bytes) {
     total.most = total.live;
     total.most_at = event.time;
   }
   total.most_in_part = std::max(total.most_in_part, total.live.bytes + total.left.bytes);
-  add(process.made, event.size);
-  add(process.live, event.size);
-  add(live_now_, event.size);
+  add(process.made, weight);
+  add(process.live, weight);
+  add(live_now_, weight);
   if (process.live.bytes > process.most.bytes) {
     process.most = process.live;
     process.most_at = event.time;
@@ -143,19 +165,22 @@ void AllocationTotals::forget(const LiveBlock& block, ProcessMemory& process) {
   if (block.made < window_.from) return;
   AllocationTotal& total = totals_[block.group];
   before_change(total);
-  subtract(total.live, block.size);
-  subtract(process.live, block.size);
-  subtract(live_now_, block.size);
+  const BlockCount weight = weight_of(block.size);
+  subtract(total.live, weight);
+  subtract(process.live, weight);
+  subtract(live_now_, weight);
 }
 
 void AllocationTotals::release(const AllocationEvent& event) {
   ProcessMemory& process = processes_[index_of(event.process)];
   auto block = live_[index_of(event.process)].take(event.address);
   if (!block) return ++process.unknown_releases, void();
-  ++process.released;
+  process.released += weight_of(block->size).blocks;
   forget(*block, process);
   // One that realloc moved lives on, in a way.
   if (event.function == AllocatorFunction::realloc) return;
+  // What its thread allocated meanwhile is not known of a block in a sample.
+  if (window_.sampled_every != 0) return;
   if (block->made >= window_.from && threads_[block->thread].made == block->order) ++totals_[block->group].temporary;
 }
 
@@ -176,9 +201,10 @@ void AllocationTotals::count_unreachable(ProcessId id) {
     const LiveBlock* block = live_[index_of(id)].find(each.address);
     if (block == nullptr || block->made < window_.from) continue;
     AllocationTotal& total = totals_[block->group];
-    add(total.unreachable, block->size);
-    total.indirect += each.is_indirect ? 1 : 0;
-    add(processes_[index_of(id)].unreachable, block->size);
+    const BlockCount weight = weight_of(block->size);
+    add(total.unreachable, weight);
+    total.indirect += each.is_indirect ? weight.blocks : 0;
+    add(processes_[index_of(id)].unreachable, weight);
   }
   unreachable_.erase(found);
 }
@@ -192,9 +218,10 @@ void AllocationTotals::leave_all(ProcessId id) {
     if (total.left.blocks == 0) total.first_left = total.last_left = block.made;
     total.first_left = std::min(total.first_left, block.made);
     total.last_left = std::max(total.last_left, block.made);
-    add(total.left, block.size);
-    add(process.left, block.size);
-    left_now_ += block.size;
+    const BlockCount weight = weight_of(block.size);
+    add(total.left, weight);
+    add(process.left, weight);
+    left_now_ += weight.bytes;
     forget(block, process);
   });
   live_[index_of(id)].clear();
@@ -234,12 +261,31 @@ void AllocationTotals::finish() {
     total.end_part(part_count - 1);
   }
   series_.back() = most_in_part_;
+  if (window_.sampled_every != 0) end_estimates();
   // Unknown releases of a forked child are of what it inherited. Elsewhere they are of blocks from before the recording
   // began. Both say nothing against the blocks that were seen.
   for (size_t i = 1; i < processes_.size(); ++i) {
     if (processes_[i].unseen_releases == 0) continue;
     losses_.push_back({LossKind::unseen_release, processes_[i].unseen_releases, id_at<ProcessId>(i), {}});
   }
+}
+
+void AllocationTotals::end_estimates() {
+  for (AllocationTotal& total : totals_) {
+    for (BlockCount* count : {&total.made, &total.left, &total.unreachable, &total.at_peak, &total.most})
+      end_estimate(*count);
+    end_estimate(total.indirect);
+    for (uint64_t& look : total.looks) end_estimate(look);
+    for (uint64_t& part : total.series) end_estimate(part);
+  }
+  for (ProcessMemory& process : processes_) {
+    for (BlockCount* count :
+         {&process.made, &process.left, &process.unreachable, &process.most, &process.gone_with_exec})
+      end_estimate(*count);
+    end_estimate(process.released);
+  }
+  for (uint64_t& part : series_) end_estimate(part);
+  end_estimate(most_);
 }
 
 }  // namespace culprit

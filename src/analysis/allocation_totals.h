@@ -37,7 +37,7 @@ struct AllocationTotal {
   uint64_t key = 0;  // StackId or size
   AllocatorFunction function = AllocatorFunction::malloc;
   BlockCount made, live, left;  // left: alive at the end of the recording or of their process
-  uint64_t temporary = 0;       // of `made`: freed before their thread allocated again
+  uint64_t temporary = 0;       // of `made`: freed before their thread allocated again (0 in a sample)
   BlockCount unreachable;       // of `left`: nothing pointed to them as their process ended
   uint64_t indirect = 0;        // of `unreachable`: blocks to which only others of them pointed
   BlockCount at_peak;           // see AllocationTotals::finish
@@ -76,6 +76,7 @@ class AllocationTotals final : public EventSink {
   struct Window {
     Time from = INT64_MIN, to = INT64_MAX;  // only allocations made since; as if the recording ended then
     Time start = 0, end = 0;                // of the recording, for the looks at growth
+    uint64_t sampled_every = 0;             // bytes: the recording has only a sample, all numbers are estimates
   };
   // `tables` must outlive it. Events must come in order of time.
   AllocationTotals(const TraceTables& tables, AllocationKey key, const Window& window);
@@ -99,6 +100,7 @@ class AllocationTotals final : public EventSink {
   const MemorySeries& series() const { return series_; }  // of all together
   BlockCount most() const { return most_; }               // in use at one moment, all processes together
   Time most_at() const { return most_at_; }
+  uint64_t samples() const { return samples_; }  // blocks of the recording that the estimates are from
 
  private:
   struct Thread {
@@ -117,6 +119,8 @@ class AllocationTotals final : public EventSink {
   AllocationTotal& total_of(const AllocationEvent& event);
   void before_change(AllocationTotal& total);
   void end_parts_until(Time time);
+  BlockCount weight_of(uint64_t size) const;
+  void end_estimates();
 
   const TraceTables& tables_;
   AllocationKey key_;
@@ -136,6 +140,7 @@ class AllocationTotals final : public EventSink {
   // What lived at the peak is noted when it is about to change for the first time since: `peak_age_` counts peaks left.
   bool at_peak_ = false;
   uint32_t peak_age_ = 0;
+  uint64_t samples_ = 0;
   size_t parts_done_ = 0;
   Time part_end_ = 0;
   uint64_t left_now_ = 0, most_in_part_ = 0;  // bytes

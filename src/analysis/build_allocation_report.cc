@@ -83,6 +83,8 @@ std::string why_not_looked_at(const ProcessMemory& process) {
   return process.why_not;
 }
 
+uint64_t sampled_every_of(const TraceInfo& info) { return info.allocations > 1 ? info.allocations : 0; }
+
 class Builder {
  public:
   Builder(const Trace& trace, const AllocationTotals& totals, const SymbolLookup& lookup,
@@ -263,6 +265,8 @@ AllocationReport Builder::build(const TraceInfo& info) {
   report_.duration = words_.seconds(span_.end);
   report_.from = std::max(0.0, words_.seconds(std::max(options_.from, span_.start)));
   report_.to = words_.seconds(std::min(options_.to, span_.end));
+  report_.sampled_every = sampled_every_of(info);
+  report_.samples = totals_.samples();
   report_.view = options_.view;
   report_.by = options_.by;
   choose();
@@ -278,7 +282,7 @@ AllocationReport Builder::build(const TraceInfo& info) {
   losses.insert(losses.end(), options_.losses.begin(), options_.losses.end());
   losses.push_back({LossKind::symbols_missing, nameless, ProcessId::none, {}});
   report_.losses = merge_losses(words_, losses);
-  report_.exact = is_exact(report_.losses);
+  report_.exact = report_.sampled_every == 0 && is_exact(report_.losses);
   return std::move(report_);
 }
 
@@ -304,7 +308,12 @@ Result<AllocationReport> build_allocation_report(Trace& trace, const SymbolLooku
                                                  const AllocationReportOptions& options) {
   auto span = span_of(trace);
   if (!span) return tl::unexpected<Error>(span.error());
-  AllocationTotals totals(trace.tables(), options.by, {options.from, options.to, span->start, span->end});
+  const uint64_t sampled_every = sampled_every_of(trace.info());
+  if (sampled_every != 0 && options.view == AllocationView::temporary)
+    return fail(ErrorKind::unsupported,
+                "which blocks were temporary cannot be told from a sample (run --heap --sample)");
+  AllocationTotals totals(trace.tables(), options.by,
+                          {options.from, options.to, span->start, span->end, sampled_every});
   CULPRIT_TRY(trace.replay(totals));
   totals.finish();
   return Builder(trace, totals, lookup, options, *span).build(trace.info());

@@ -138,6 +138,10 @@ std::pair<uint64_t, uint64_t> give_stacks(std::vector<Row>& rows, Side& before, 
 
 Result<MemoryDiff> diff_memory(const MemoryMoment& before, const MemoryMoment& after, const SymbolLookup& lookup,
                                const MemoryDiffOptions& options) {
+  for (const MemoryMoment* moment : {&before, &after}) {
+    if (moment->trace.info().allocations > 1)
+      return fail(ErrorKind::unsupported, "what changed cannot be told from samples (run --heap --sample)");
+  }
   auto first_span = span_of(before.trace), second_span = span_of(after.trace);
   if (!first_span) return tl::unexpected<Error>(first_span.error());
   if (!second_span) return tl::unexpected<Error>(second_span.error());

@@ -127,7 +127,7 @@ TraceInfo describe_run(const RunRequest& request) {
   clock_gettime(CLOCK_REALTIME, &wall);
   info.recorded_by = fmt::format("culprit 0.1.0, {}", name_of(chosen_via(request)));
   info.command = joined(request.command);
-  info.allocations = request.memory ? 1 : 0;
+  info.allocations = request.memory ? std::max(request.sample_bytes, 1u) : 0;
   info.machine = fmt::format("{}, {} {} {}", machine.nodename, machine.sysname, machine.release, machine.machine);
   info.started = monotonic_now();
   info.wall_clock_ns = wall.tv_sec * 1'000'000'000 + wall.tv_nsec;
@@ -159,6 +159,7 @@ Result<RunOutcome> record_run_by_agent(const RunRequest& request, const std::str
 
   (*recorder)->ask_before_exits(request.may_end);
   if (request.look_at_death) (*recorder)->watch_deaths(request.look_at_death);
+  (*recorder)->memory().header().sample_bytes = request.sample_bytes;
 
   ProgramExamination examined = examine_program(program);
   Surroundings surroundings((*recorder)->memory().header().doorbell, getpriority(PRIO_PROCESS, 0));

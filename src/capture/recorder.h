@@ -20,6 +20,7 @@ struct RunRequest {
   std::string agent_library;         // absolute path of libculprit_agent.so (see `memory`)
   std::string wrappers_library;      // of libculprit_agent_wrappers.so; empty: never wrap
   bool memory = false;               // agent_library is libculprit_agent_heap.so: allocations are recorded, too
+  uint32_t sample_bytes = 0;         // of memory, only the block of one byte of so many; 0: all
   bool wrap = false;                 // use the wrappers even where libc can be patched
   MayEnd may_end;                    // of processes with the agent in them; nothing: always
   LookAtDeath look_at_death;  // before a process of the tree dies of a signal that makes cores (not by bpf); from

@@ -22,6 +22,7 @@ constexpr LostMeaning lost_meanings[] = {
     {CULPRIT_LOST_EXEC_NOT_FOLLOWED, LossKind::process_not_followed,
      "an exec the agent could not go along with: a set-uid program, its library out of reach, or too large an "
      "environment"},
+    {CULPRIT_LOST_SAMPLE, LossKind::memory_limit, "blocks of the sample that the agent had no place to remember"},
 };
 constexpr uint64_t believable_count = uint64_t{1} << 48;
 

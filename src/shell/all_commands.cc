@@ -102,6 +102,8 @@ constexpr OptionRow watch_json_option{"--json", "", ValueKind::none, "",
 
 constexpr OptionRow heap_option{"--heap", "", ValueKind::none, "",
                                 "record what it allocates, too, and report its memory instead of its handles"};
+constexpr OptionRow sample_option{"--sample", "", ValueKind::size, "SIZE",
+                                  "with --heap: record only the block of one byte of so many, and estimate (512K)"};
 constexpr OptionRow left_option{
     "--outstanding", "", ValueKind::none, "",
     "with --heap: all memory that is left is the leak; the program is not looked at as it ends"};
@@ -115,9 +117,10 @@ constexpr OptionRow heap_by_option{"--by", "", ValueKind::text, "size|type|stack
 constexpr OptionRow heap_from_option{"--from", "--since", ValueKind::text, "TIME|MARK",
                                      "only allocated since then: 10s after the beginning, or a mark's name"};
 
-constexpr OptionRow run_options[] = {
-    output_option, json_option, report_option, fail_option,      suppressions_option, after_option,   top_option,
-    all_option,    heap_option, left_option,   no_source_option, wrappers_option,     run_via_option, blame_option};
+constexpr OptionRow run_options[] = {output_option,       json_option,    report_option, fail_option,
+                                     suppressions_option, after_option,   top_option,    all_option,
+                                     heap_option,         sample_option,  left_option,   no_source_option,
+                                     wrappers_option,     run_via_option, blame_option};
 constexpr OptionRow handles_options[] = {
     json_option,     csv_option,         report_option,    fail_option,      suppressions_option, after_option,
     top_option,      handles_all_option, no_source_option, by_option,        depth_option,        outstanding_option,

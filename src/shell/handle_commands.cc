@@ -55,7 +55,9 @@ Result<Reporter> reporter_of(const Arguments& arguments) {
       return has_leak(*report, *kept);
     };
   }
-  if (arguments.has("--outstanding")) return fail(ErrorKind::usage, "--outstanding is about memory: it needs --heap");
+  for (const char* option : {"--outstanding", "--sample"})
+    if (arguments.has(option))
+      return fail(ErrorKind::usage, fmt::format("{} is about memory: it needs --heap", option));
   auto wishes = parse_report_wishes(arguments);
   if (!wishes) return tl::unexpected<Error>(std::move(wishes).error());
   auto kept = std::make_shared<ReportWishes>(std::move(*wishes));
@@ -125,6 +127,10 @@ Result<RunRequest> memory_request(RunRequest request, const Arguments& arguments
   auto agent = find_agent_library(AgentKind::heap);
   if (!agent) return tl::unexpected<Error>(std::move(agent).error());
   request.agent_library = *agent;
+  const uint64_t sample = arguments.bytes("--sample", 0);
+  if (arguments.has("--sample") && (sample < 2 || sample > UINT32_MAX))
+    return fail(ErrorKind::usage, "--sample: one of 2 bytes at least, and of 4 GiB at most, is in the sample");
+  request.sample_bytes = static_cast<uint32_t>(sample);
   return request;
 }
 

@@ -32,6 +32,8 @@ Ending answer_block(Trace& trace, const Arguments& arguments, const ReportWishes
     if (arguments.has(other)) return complain(streams, fmt::format("--block and {} are two questions", other));
   auto address = number_option(arguments, "--block");
   if (!address) return complain(streams, address.error());
+  if (trace.info().allocations > 1)
+    return complain(streams, "--block: the recording has only a sample of all blocks (run --heap --sample)");
   ShownLookup shown(streams.errors);
   constexpr size_t most_kept = 10'000;
   const size_t kept = wishes.top == 0 ? most_kept : std::min(wishes.top, most_kept);

@@ -18,7 +18,7 @@ Json group_json(const AllocationReport& report, const AllocationGroup& group) {
   json["at_peak"] = count_json(group.at_peak);
   json["most"] = count_json(group.most);
   json["most_at"] = number_or_null(group.most_at);
-  json["temporary"] = group.temporary;
+  json["temporary"] = report.sampled_every == 0 ? Json(group.temporary) : Json(nullptr);
   json["smallest"] = group.smallest;
   json["largest"] = group.largest;
   json["verdict"] = word(name_of(group.verdict));
@@ -50,6 +50,12 @@ Json memory_json(const ProcessMemoryReport& process) {
           {"forked", process.forked}};
 }
 
+// Of a recording of all allocations: null.
+Json sampled_json(const AllocationReport& report) {
+  if (report.sampled_every == 0) return nullptr;
+  return {{"every_bytes", report.sampled_every}, {"blocks", report.samples}};
+}
+
 }  // namespace
 
 std::string as_json(const AllocationReport& report, const std::string& target, const Crashes* crashes) {
@@ -67,6 +73,7 @@ std::string as_json(const AllocationReport& report, const std::string& target, c
                    {"duration", number_or_null(report.duration)},
                    {"complete", report.complete}}},
                  {"window", {{"from", number_or_null(report.from)}, {"to", number_or_null(report.to)}}},
+                 {"sampled", sampled_json(report)},
                  {"by", report.by == AllocationKey::size ? "size" : "stack"},
                  {"view", word(name_of(report.view))},
                  {"totals",
@@ -77,7 +84,7 @@ std::string as_json(const AllocationReport& report, const std::string& target, c
                    {"unreachable_groups", report.unreachable_groups},
                    {"most", count_json(report.most)},
                    {"most_at", number_or_null(report.most_at)},
-                   {"temporary", report.temporary},
+                   {"temporary", report.sampled_every == 0 ? Json(report.temporary) : Json(nullptr)},
                    {"most_bytes_over_time", report.series},
                    {"growing_groups", report.growing_groups},
                    {"growing", count_json(report.growing)},

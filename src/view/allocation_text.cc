@@ -15,6 +15,9 @@ namespace {
 
 constexpr size_t indent = 4, groups_in_full = 3, processes_shown = 8;
 
+// All numbers of such a report are estimates; the first lines say so, and the last one how good they are.
+std::string_view about(const AllocationReport& report) { return report.sampled_every == 0 ? "" : "about "; }
+
 std::string amount(const BlockCount& count) {
   return fmt::format("{} in {}", bytes_in_words(count.bytes), counted(count.blocks, "block"));
 }
@@ -62,7 +65,7 @@ std::string headline(const AllocationReport& report, const TextStyle& style) {
     return report.view == AllocationView::made ? "culprit: nobody allocated such a block while they were recorded"
                                                : "culprit: no memory was allocated";
   if (report.view == AllocationView::peak || report.view == AllocationView::over_time) {
-    std::string words = fmt::format("culprit: at most {} in use, after {}",
+    std::string words = fmt::format("culprit: at most {}{} in use, after {}", about(report),
                                     inked(style, Ink::strong, amount(report.most)), duration_in_words(report.most_at));
     const std::string_view of_it = report.view == AllocationView::peak ? "the most of it from " : "most ever from ";
     if (!report.groups.empty()) words += fmt::format(", {}{}", of_it, place_of(report, report.groups.front(), 72));
@@ -77,14 +80,15 @@ std::string headline(const AllocationReport& report, const TextStyle& style) {
   }
   if (report.view == AllocationView::made) return made_headline(report, style);
   if (report.outstanding.blocks == 0)
-    return fmt::format("culprit: {}: {}, all released", inked(style, Ink::good, "no memory is left"),
+    return fmt::format("culprit: {}: {}{}, all released", inked(style, Ink::good, "no memory is left"), about(report),
                        counted(report.made.blocks, "allocation"));
   if (report.unreachable.blocks != 0)
-    return fmt::format("culprit: {} unreachable at exit, the most from {}; {} left in all",
+    return fmt::format("culprit: {}{} unreachable at exit, the most from {}; {} left in all", about(report),
                        inked(style, Ink::bad, amount(report.unreachable)),
                        inked(style, Ink::strong, place_of(report, report.groups.front(), 72)),
                        amount(report.outstanding));
-  std::string words = fmt::format("culprit: {} left", inked(style, Ink::strong, amount(report.outstanding)));
+  std::string words =
+      fmt::format("culprit: {}{} left", about(report), inked(style, Ink::strong, amount(report.outstanding)));
   if (report.looked_at_exit) words += ", none of it unreachable at exit";
   auto worst = std::ranges::find(report.groups, AllocationVerdict::grows, &AllocationGroup::verdict);
   if (worst != report.groups.end()) {
@@ -112,8 +116,9 @@ std::string group_text(const AllocationReport& report, const AllocationGroup& gr
   if (is_bad) head += fmt::format(": {}", group.evidence);
   std::string text = "  " + wrapped(head, style.columns, 2, indent) + "\n";
   text += stack_text(group.stack, {style, indent, options.details, options.source});
-  std::string history = fmt::format("{} by {}, {} temporary", counted(group.made.blocks, "allocation"), group.function,
-                                    with_thousands(group.temporary));
+  std::string history =
+      fmt::format("{}{} by {}", about(report), counted(group.made.blocks, "allocation"), group.function);
+  if (report.sampled_every == 0) history += fmt::format(", {} temporary", with_thousands(group.temporary));
   if (group.outstanding.blocks != 0)
     history += fmt::format("; {} left, made {} to {} after the start", with_thousands(group.outstanding.blocks),
                            duration_in_words(group.first), duration_in_words(group.last));
@@ -171,6 +176,11 @@ std::string process_line(const ProcessMemoryReport& process, const TextStyle& st
   return line_text(style, words, indent);
 }
 
+std::string temporary_words(const AllocationReport& report) {
+  if (report.sampled_every != 0) return {};
+  return fmt::format(", {} temporary", percent(report.temporary, report.made.blocks));
+}
+
 std::string not_looked_at_line(const ProcessMemoryReport& process, const TextStyle& style) {
   return line_text(style, fmt::format("what was unreachable as {} ended is not known: {}",
                                       process_words(process.name, process.pid), printable(process.why_not)));
@@ -179,10 +189,10 @@ std::string not_looked_at_line(const ProcessMemoryReport& process, const TextSty
 std::string totals_text(const AllocationReport& report, const AllocationTextOptions& options) {
   const TextStyle& style = options.style;
   std::string text =
-      line_text(style, fmt::format("{} in {}: {} made, {} left, {} temporary; at most {} in use, after {}",
+      line_text(style, fmt::format("{}{} in {}: {} made, {} left{}; at most {} in use, after {}", about(report),
                                    counted(report.made.blocks, "allocation"), duration_in_words(report.duration),
                                    bytes_in_words(report.made.bytes), with_thousands(report.outstanding.blocks),
-                                   percent(report.temporary, report.made.blocks), bytes_in_words(report.most.bytes),
+                                   temporary_words(report), bytes_in_words(report.most.bytes),
                                    duration_in_words(report.most_at)));
   const size_t shown_processes = options.details ? report.processes.size() : processes_shown;
   const bool one = report.processes.size() == 1 && report.processes.front().unknown_releases == 0;
@@ -202,13 +212,23 @@ std::string totals_text(const AllocationReport& report, const AllocationTextOpti
   return text;
 }
 
+// What the numbers are worth.
+std::string basis_text(const AllocationReport& report, const TextStyle& style) {
+  if (report.sampled_every == 0) return losses_text(report.losses, style);
+  std::string text =
+      line_text(style, fmt::format("sampled: estimates from {}, one every {} on average; what comes from n of them is "
+                                   "right to about 1/√n",
+                                   counted(report.samples, "recorded block"), bytes_in_words(report.sampled_every)));
+  return is_exact(report.losses) ? text : text + losses_text(report.losses, style);
+}
+
 }  // namespace
 
 std::string as_text(const AllocationReport& report, const AllocationTextOptions& options) {
   const TextStyle& style = options.style;
   std::string text = wrapped(headline(report, style), style.columns, 0, 9) + "\n";
-  if (report.made.blocks == 0) return text + losses_text(report.losses, style);
-  text += groups_text(report, options) + "\n" + totals_text(report, options) + losses_text(report.losses, style);
+  if (report.made.blocks == 0) return text + basis_text(report, style);
+  text += groups_text(report, options) + "\n" + totals_text(report, options) + basis_text(report, style);
   if (!options.recording.empty())
     text += fmt::format("  recording: {} (culprit heap shows this again)\n", shown(options.recording, 160));
   return text;

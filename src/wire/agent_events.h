@@ -64,6 +64,7 @@ enum culprit_lost_kind {
   CULPRIT_LOST_NESTED = 1,
   CULPRIT_LOST_NAME_CUT = 2,
   CULPRIT_LOST_EXEC_NOT_FOLLOWED = 3,
+  CULPRIT_LOST_SAMPLE = 4, /* a sampled block that there was no place for */
   CULPRIT_LOST_KINDS = 8
 };
 

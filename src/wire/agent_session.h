@@ -65,7 +65,7 @@ struct culprit_session {
   uint32_t slot_count;  /* places that exist; a process that could map only a part uses those it reaches */
   uint32_t slot_hint; /* A, C: where to look for a free slot first: lowest one freed, one past the last one claimed. only a hint */
   uint32_t collector_pid; /* C: as it sees itself, so that another culprit can tell whether anybody still serves this session */
-  uint32_t reserved;
+  uint32_t sample_bytes; /* C: of allocations, only a sample is told: the block of one byte of so many. 0: all are */
   char agent_path[4096]; /* what goes into LD_PRELOAD of every exec */
 
   uint32_t collector_gone __attribute__((aligned(64))); /* A sets, C clears: do not wait */

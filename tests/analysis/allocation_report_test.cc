@@ -238,6 +238,29 @@ TEST(AllocationReport, LooksAtAWindowOnly) {
   EXPECT_THAT(report.made, blocks(2, 6));
 }
 
+// Each block of 1000 bytes, where one of 1000 bytes is sampled, stands for 1 / (1 - 1/e) = 1.582; one of 1 for 1000.5.
+TEST(AllocationReport, EstimatesFromASample) {
+  OneProcess one;
+  one.trace.sampled_every(1000);
+  for (Time i = 1; i <= 100; ++i) one.trace.allocate(i, one.process, static_cast<uint64_t>(i) * 0x1000, 1000, one.leak);
+  one.trace.allocate(101, one.process, 0x10, 1, one.use).allocate(102, one.process, 0x20, 1, one.use);
+  for (Time i = 1; i <= 40; ++i) one.trace.release(102 + i, one.process, static_cast<uint64_t>(i) * 0x1000);
+  one.trace.ends(200);
+  const AllocationReport report = report_of(one.trace);
+  EXPECT_EQ(report.sampled_every, 1000u);
+  EXPECT_EQ(report.samples, 102u);
+  EXPECT_FALSE(report.exact);
+  const AllocationGroup* leak = group_of(report, "leak");
+  const AllocationGroup* use = group_of(report, "use");
+  ASSERT_TRUE(leak != nullptr && use != nullptr);
+  EXPECT_THAT(leak->made, blocks(158, 158'198));
+  EXPECT_THAT(leak->outstanding, blocks(95, 94'919));
+  EXPECT_THAT(use->outstanding, blocks(2001, 2001));
+  EXPECT_EQ(report.released, 63u);
+  EXPECT_THAT(report.most, blocks(158 + 2001, 158'198 + 2001));
+  EXPECT_FALSE(build_allocation_report(one.trace, names_of(one.trace), {.view = AllocationView::temporary}));
+}
+
 TEST(AllocationReport, IsPartialWhereABlockIsGivenOutTwice) {
   OneProcess one;
   one.trace.allocate(1, one.process, 0x10, 1, one.leak).allocate(2, one.process, 0x10, 2, one.use).ends(10);

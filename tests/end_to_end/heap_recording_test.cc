@@ -144,6 +144,40 @@ TEST(HeapRecording, TellsLibrariesThatFollowEachOtherAtOneAddressApart) {
   EXPECT_EQ(under(recorded.report, "plugin_two_calls"), (Sum{60, 60 * 1002, 60, 0}));
 }
 
+// Some 17,000 blocks are in the sample: an estimate that is off by 5 % is off by six standard deviations.
+TEST(HeapRecording, EstimatesFromASample) {
+  const Words command = {program("allocation_victim"), "threads", "4", "320000"};
+  Recorded whole = record(command), sampled = record(command, {"--sample", "16K"});
+  ASSERT_EQ(sampled.ran.ending(), "exit 0") << sampled.ran.err;
+  EXPECT_EQ(whole.report.at("sampled"), nullptr);
+  EXPECT_EQ(sampled.report.at("sampled").at("every_bytes"), 16384);
+  EXPECT_GT(sampled.report.at("sampled").at("blocks"), 10'000);
+  EXPECT_FALSE(sampled.report.at("exact").get<bool>());
+  EXPECT_EQ(partial_losses(sampled.report), 0u);
+  for (const char* of : {"count", "bytes"}) {
+    const auto made = static_cast<double>(whole.total("made", of));
+    EXPECT_NEAR(static_cast<double>(sampled.total("made", of)), made, made * 0.05) << of;
+    const auto left = static_cast<double>(whole.total("outstanding", of));
+    EXPECT_NEAR(static_cast<double>(sampled.total("outstanding", of)), left, left * 0.25) << of;
+  }
+}
+
+TEST(HeapRecording, SaysThatASampleIsOne) {
+  TemporaryFolder folder;
+  Words victim = {program("allocation_victim"), "threads", "2", "32000"};
+  ASSERT_EQ(run(under_heap({"--sample", "16K", "-o", folder / "x.culprit"}, victim)).ending(), "exit 0");
+  Ran asked = run({culprit_path(), "heap", folder / "x.culprit"});
+  EXPECT_THAT(asked.out, HasSubstr("culprit: about "));
+  EXPECT_THAT(asked.out, HasSubstr("sampled: estimates from "));
+  EXPECT_THAT(asked.out, Not(HasSubstr("exact:")));
+  EXPECT_THAT(asked.out, Not(HasSubstr("temporary")));
+  Ran temporary = run({culprit_path(), "heap", folder / "x.culprit", "--temporary"});
+  EXPECT_EQ(temporary.ending(), "exit 2");
+  EXPECT_THAT(temporary.err, HasSubstr("sample"));
+  EXPECT_EQ(run(under_heap({"--sample", "1"}, victim)).ending(), "exit 2");
+  EXPECT_EQ(run(under_culprit({"--sample", "16K"}, {"/bin/true"})).ending(), "exit 2");
+}
+
 TEST(HeapRecording, TellsWhatGrows) {
   Recorded recorded = record({program("allocation_victim"), "grows"}, {"--outstanding"});
   const Json& worst = recorded.report.at("groups").at(0);

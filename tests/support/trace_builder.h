@@ -133,6 +133,11 @@ class TraceBuilder final : public Trace {
     return add(ThreadEvent{ms(time), process, tid, tables_.intern(name)});
   }
   TraceBuilder& loss(Loss loss) { return add(std::move(loss)); }
+  // Only a sample of the allocations was recorded.
+  TraceBuilder& sampled_every(uint64_t bytes) {
+    info_.allocations = bytes;
+    return *this;
+  }
   TraceBuilder& ends(double time) {
     info_.ended = ms(time);
     return *this;

@@ -1,0 +1,39 @@
+// `culprit run --heap --sample`: of what the program allocates only a sample is told. Which blocks are in it is known
+// by their addresses, so that a release costs a look at one cache line.
+#pragma once
+
+#include <stddef.h>
+
+#include "agent/process.h"
+#include "agent/thread.h"
+
+namespace culprit::agent {
+
+inline bool is_sampling() { return process.sample_bytes != 0; }
+
+// Past the next sampled byte, or this thread has not begun to count.
+bool sample_at_end_of_gap(size_t size);
+
+// While sampling: is the block of this size that is about to be told in the sample?
+inline bool is_in_sample(size_t size) {
+  constexpr size_t largest = size_t{1} << 60;
+  // A block of no bytes is one, too.
+  thread.until_sample -= static_cast<int64_t>(size < 1 ? 1 : size > largest ? largest : size);
+  return __builtin_expect(thread.until_sample <= 0, 0) && sample_at_end_of_gap(size);
+}
+
+// How many sampled blocks have addresses with that hash: what is looked at when a block is freed. 255: many.
+extern uint8_t sampled_hashes[4096];
+inline uint8_t& sampled_hash_of(const void* block) {
+  return sampled_hashes[reinterpret_cast<uint64_t>(block) * 0x9e3779b97f4a7c15ull >> 52];
+}
+inline bool may_be_sampled(const void* block) {
+  return __builtin_expect(__atomic_load_n(&sampled_hash_of(block), __ATOMIC_RELAXED) != 0, 0);
+}
+
+// False: there is no place to remember it, it cannot be told.
+bool remember_sampled(const void* block);
+// Whether it was; it is not any more.
+bool forget_sampled(const void* block);
+
+}  // namespace culprit::agent
