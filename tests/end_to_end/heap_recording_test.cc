@@ -354,15 +354,53 @@ void expect_unchanged(const Words& command) {
       }());
 }
 
+// Eight clients at a time, each answered by a thread of its own.
+constexpr auto threaded_server = R"(
+import http.server, threading, urllib.request
+class Page(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        body = (self.path * 500).encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+    def log_message(self, *words): pass
+server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Page)
+threading.Thread(target=server.serve_forever, daemon=True).start()
+sizes = []
+def ask(number):
+    for i in range(20):
+        url = f"http://127.0.0.1:{server.server_port}/{number}/{i}"
+        sizes.append(len(urllib.request.urlopen(url).read()))
+clients = [threading.Thread(target=ask, args=(number,)) for number in range(8)]
+for client in clients: client.start()
+for client in clients: client.join()
+server.shutdown()
+print(len(sizes), sum(sizes))
+)";
+constexpr auto unit = R"(
+#include <map>
+#include <string>
+int count(const std::map<std::string, int>& of) {
+  int sum = 0;
+  for (const auto& [name, number] : of) sum += number + static_cast<int>(name.size());
+  return sum;
+}
+)";
+
 TEST(HeapRecording, LeavesRealProgramsAsTheyAre) {
   struct Program {
     const char* name;
     Words arguments;
   };
+  TemporaryFolder folder;
+  write_file(folder / "unit.cc", unit);
   for (const Program& row :
        {Program{"python3", {"-c", "import json,re; print(json.dumps({'a': [1, 2, 3]}))"}},
+        {"python3", {"-c", threaded_server}},
         {"sqlite3", {":memory:", "create table t(a); insert into t values (1),(2); select sum(a) from t;"}},
         {"node", {"-e", "console.log([1, 2, 3].map(x => x * 2))"}},
+        {"clang++-16", {"-std=c++20", "-O2", "-S", "-o", "-", folder / "unit.cc"}},
         {"clang-16", {"-x", "c", "-fsyntax-only", "/dev/null"}}}) {
     if (tool(row.name).empty()) {
       std::cerr << row.name << " is not installed: not tried\n";
