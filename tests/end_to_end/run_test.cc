@@ -1,4 +1,5 @@
 // `culprit run` as a person uses it: the demo, its options, and that the program does not notice.
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <signal.h>
@@ -165,6 +166,17 @@ TEST(Command, EndsByTheSignalThatEndedTheProgram) {
   }
 }
 
+// But for one word in /proc: where signals that make a core have their default action, a handler of the agent's waits
+// for the look at the dying process, and the kernel tells of it (docs/decisions/0011). sigaction does not.
+std::string without_core_signals_caught(std::string out) {
+  constexpr uint64_t core_signals = 0x418004fc;
+  constexpr std::string_view label = "SigCgt:\t";
+  const size_t at = out.find(label);
+  if (at == std::string::npos) return out;
+  const uint64_t caught = std::stoull(out.substr(at + label.size(), 16), nullptr, 16) & ~core_signals;
+  return out.replace(at + label.size(), 16, fmt::format("{:016x}", caught));
+}
+
 TEST(Command, SeesTheWorldItWouldSeeWithoutCulprit) {
   RunOptions options;
   options.own_group = false;  // process group and session numbers are compared, too
@@ -173,7 +185,7 @@ TEST(Command, SeesTheWorldItWouldSeeWithoutCulprit) {
   Ran native = run(command, options), watched = run(under_culprit({"--report", "/dev/null"}, command), options);
   EXPECT_EQ(native.exit_code(), 4);
   EXPECT_EQ(watched.ending(), native.ending());
-  EXPECT_EQ(watched.out, native.out);
+  EXPECT_EQ(without_core_signals_caught(watched.out), native.out);
   EXPECT_EQ(watched.err, native.err);
 }
 
@@ -191,7 +203,7 @@ TEST(Command, SeesBlockedAndIgnoredSignalsAndLimitsAsGiven) {
   Words command{program("env_print")};
   Ran native = run(command, options), watched = run(under_culprit({"--report", "/dev/null"}, command), options);
   EXPECT_EQ(watched.ending(), native.ending());
-  EXPECT_EQ(watched.out, native.out);
+  EXPECT_EQ(without_core_signals_caught(watched.out), native.out);
 }
 
 TEST(Command, InterruptedFromTheTerminalStillGetsItsReport) {
