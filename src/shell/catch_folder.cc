@@ -11,6 +11,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/syscall.h"
+#include "base/text.h"
 
 namespace culprit {
 namespace {
@@ -20,6 +21,7 @@ using Json = nlohmann::json;
 
 constexpr int slots = 4;  // each takes some 100 MB
 constexpr size_t largest_text = size_t{64} << 20;
+constexpr off_t largest_missed = off_t{1} << 20;  // of `missed`, beyond which its lines are empty
 constexpr std::string_view partial = ".partial";
 
 std::error_code ignored;
@@ -126,7 +128,11 @@ void CatchFolder::prune(const CatchSettings& settings, uint64_t newest) const {
 void CatchFolder::note_missed(std::string_view line) const {
   // A pipe handler has no error stream, and a full disk no room: nobody is left to tell.
   auto file = open_file(path_ + "/missed", O_WRONLY | O_CREAT | O_APPEND, 0600);
-  if (file) static_cast<void>(write_all(file->get(), std::string(line) + "\n"));
+  if (!file) return;
+  struct stat status {};
+  // Something that crashes over and over must not fill the disk. An empty line is still counted.
+  const bool is_long = ::fstat(file->get(), &status) == 0 && status.st_size >= largest_missed;
+  static_cast<void>(write_all(file->get(), is_long ? "\n" : printable(line) + "\n"));
 }
 
 std::vector<CaughtCrash> CatchFolder::crashes() const {

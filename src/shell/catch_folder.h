@@ -5,7 +5,7 @@
 //   slot.N           locked (flock) by a handler at work: no more of them at a time than there are slots
 //   settings.json    what is kept
 //   former_pattern   of the kernel, while the handler is installed; installed_pattern beside it
-//   missed           a line for each crash that was not looked at
+//   missed           a line for each crash that was not looked at; beyond 1 MiB empty ones, so that it stays small
 #pragma once
 
 #include <cstdint>

@@ -61,9 +61,11 @@ std::string made_headline(const AllocationReport& report, const TextStyle& style
 }
 
 std::string headline(const AllocationReport& report, const TextStyle& style) {
-  if (report.made.blocks == 0)
-    return report.view == AllocationView::made ? "culprit: nobody allocated such a block while they were recorded"
-                                               : "culprit: no memory was allocated";
+  if (report.made.blocks == 0) {
+    if (report.view == AllocationView::made) return "culprit: nobody allocated such a block while they were recorded";
+    // What was lost may have been all of it.
+    return report.exact ? "culprit: no memory was allocated" : "culprit: of what was allocated, nothing was recorded";
+  }
   if (report.view == AllocationView::peak || report.view == AllocationView::over_time) {
     std::string words = fmt::format("culprit: at most {}{} in use, after {}", about(report),
                                     inked(style, Ink::strong, amount(report.most)), duration_in_words(report.most_at));

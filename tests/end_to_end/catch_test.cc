@@ -49,6 +49,16 @@ class CatchHandle : public ::testing::Test {
     write_file(state_ + "/settings.json", settings);
   }
 
+  // As if as many handlers as may be were at work.
+  std::vector<int> take_all_slots() const {
+    std::vector<int> slots;
+    for (int slot = 0; slot < 4; ++slot) {
+      slots.push_back(::open((state_ + "/slot." + std::to_string(slot)).c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
+      EXPECT_EQ(::flock(slots.back(), LOCK_EX), 0);
+    }
+    return slots;
+  }
+
   TemporaryFolder place_;
   std::string core_, state_ = place_ / "state";
 };
@@ -140,17 +150,23 @@ TEST_F(CatchHandle, AFullDiskLeavesNothingHalf) {
 
 TEST_F(CatchHandle, MoreAtATimeThanMayBeAreCounted) {
   settle("{}");
-  std::vector<int> slots;
-  for (int slot = 0; slot < 4; ++slot) {
-    slots.push_back(::open((state_ + "/slot." + std::to_string(slot)).c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
-    ASSERT_EQ(::flock(slots.back(), LOCK_EX), 0);
-  }
+  std::vector<int> slots = take_all_slots();
   Ran ran = handle(state_, contents(core_));
   for (int slot : slots) ::close(slot);
   EXPECT_EQ(ran.ending(), "exit 2");
   EXPECT_THAT(ran.err, HasSubstr("4 other crashes are being looked at"));
   EXPECT_EQ(list(state_).at("not_looked_at"), 1);
   EXPECT_EQ(handle(state_, contents(core_)).ending(), "exit 0");
+}
+
+TEST_F(CatchHandle, WhatIsOnlyCountedDoesNotFillTheDisk) {
+  settle("{}");
+  const std::string full(size_t{1} << 20, '\n');
+  write_file(state_ + "/missed", full);
+  std::vector<int> slots = take_all_slots();
+  EXPECT_EQ(handle(state_, contents(core_)).ending(), "exit 2");
+  for (int slot : slots) ::close(slot);
+  EXPECT_EQ(contents(state_ + "/missed"), full + "\n");
 }
 
 TEST_F(CatchHandle, AHandlerThatIsKilledIsNotTakenForFinished) {
