@@ -3,8 +3,8 @@
 #include <gtest/gtest.h>
 
 #include <csignal>
-#include <regex>
 
+#include "support/heap_program.h"
 #include "support/run_culprit.h"
 
 namespace culprit::test {
@@ -12,12 +12,6 @@ namespace {
 
 using ::testing::HasSubstr;
 using ::testing::Not;
-
-struct Leaked {
-  uint64_t count = 0, bytes = 0;
-  bool operator==(const Leaked&) const = default;
-};
-void PrintTo(const Leaked& leaked, std::ostream* out) { *out << leaked.bytes << " bytes in " << leaked.count; }
 
 Words under_heap(const Words& options, const Words& ways) {
   Words words = {culprit_path(), "run", "--heap"};
@@ -85,13 +79,9 @@ TEST(LeaksAtExit, FindsNothingInWhatIsStillPointedTo) {
 TEST(LeaksAtExit, SaysWhatLeakSanitizerSays) {
   for (const char* way : {"direct", "list", "ring", "overwritten", "container", "thread", "kept", "static_kept", "tls",
                           "interior", "deep_exit", "other_thread"}) {
-    Ran other = run({program("leaks_at_exit_sanitized"), way}, {.environment = {"LSAN_OPTIONS=exitcode=23"}});
-    std::smatch match;
-    static const std::regex summary("SUMMARY: LeakSanitizer: (\\d+) byte\\(s\\) leaked in (\\d+) allocation");
-    const bool found = std::regex_search(other.err, match, summary);
-    if (other.exit_code() != (found ? 23 : 0)) GTEST_SKIP() << "LeakSanitizer does not work here: " << other.err;
-    const Leaked theirs = found ? Leaked{std::stoull(match[2]), std::stoull(match[1])} : Leaked{};
-    EXPECT_EQ(look({way}).leaked(), theirs) << way;
+    auto theirs = verdict_of_leak_sanitizer({program("leaks_at_exit_sanitized"), way}, 23);
+    if (!theirs) GTEST_SKIP() << "LeakSanitizer does not work here";
+    EXPECT_EQ(look({way}).leaked(), *theirs) << way;
   }
 }
 
