@@ -39,6 +39,7 @@ struct AllocationGroup {
   BlockCount most;                                     // of itself in use at one moment
   double most_at = 0;
   uint64_t indirect = 0;  // of the unreachable blocks: only others of them pointed there
+  BlockCount behind;      // unreachable blocks of other groups, to which only these lead
   uint64_t temporary = 0;
   uint64_t smallest = 0, largest = 0;  // block
   AllocationVerdict verdict = AllocationVerdict::none;

@@ -204,6 +204,9 @@ void AllocationTotals::count_unreachable(ProcessId id) {
     const BlockCount weight = weight_of(block->size);
     add(total.unreachable, weight);
     total.indirect += each.is_indirect ? weight.blocks : 0;
+    const LiveBlock* owner = each.is_indirect ? live_[index_of(id)].find(each.owner) : nullptr;
+    if (owner != nullptr && owner->group != block->group && owner->made >= window_.from)
+      totals_[owner->group].behind.add(weight);
     add(processes_[index_of(id)].unreachable, weight);
   }
   unreachable_.erase(found);
@@ -272,7 +275,7 @@ void AllocationTotals::finish() {
 
 void AllocationTotals::end_estimates() {
   for (AllocationTotal& total : totals_) {
-    for (BlockCount* count : {&total.made, &total.left, &total.unreachable, &total.at_peak, &total.most})
+    for (BlockCount* count : {&total.made, &total.left, &total.unreachable, &total.behind, &total.at_peak, &total.most})
       end_estimate(*count);
     end_estimate(total.indirect);
     for (uint64_t& look : total.looks) end_estimate(look);

@@ -40,6 +40,7 @@ struct AllocationTotal {
   uint64_t temporary = 0;       // of `made`: freed before their thread allocated again (0 in a sample)
   BlockCount unreachable;       // of `left`: nothing pointed to them as their process ended
   uint64_t indirect = 0;        // of `unreachable`: blocks to which only others of them pointed
+  BlockCount behind;            // unreachable ones of other stacks (or sizes), to which only these lead
   BlockCount at_peak;           // see AllocationTotals::finish
   BlockCount most;              // of itself in use at one moment
   Time most_at = 0;

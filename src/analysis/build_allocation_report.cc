@@ -50,24 +50,35 @@ bool is_growing(const AllocationTotal& total) {
   return rises.steps >= steps_at_least && rises.up * 4 >= rises.steps * 3 && end > half + half / 10;
 }
 
-// Where the question is what is left, leaks come first; in front of either, what grows; then what is most.
+// They hang from leaks of other stacks: who mends those mends these.
+bool is_behind_others(const AllocationTotal& total) {
+  return total.unreachable.blocks != 0 && total.indirect == total.unreachable.blocks;
+}
+
+// Where the question is what is left, leaks come first, and of these what others hang from; in front of either, what
+// grows; then what is most.
 auto badness(const AllocationTotal& total, AllocationView view) {
   const bool of_what_is_left = view == AllocationView::outstanding || view == AllocationView::made;
-  const uint64_t unreachable = of_what_is_left ? total.unreachable.bytes : 0;
+  const uint64_t unreachable = of_what_is_left ? total.unreachable.bytes + total.behind.bytes : 0;
+  const bool is_behind = of_what_is_left && is_behind_others(total);
   const bool grows = of_what_is_left && is_growing(total);
   const uint64_t first = view == AllocationView::temporary ? total.temporary
                          : of_what_is_left                 ? total.left.bytes
                                                            : count_of(total, view).bytes;
-  return std::tuple(unreachable == 0, !grows, ~unreachable, ~first, ~weight_of(total, view), total.key);
+  return std::tuple(unreachable == 0, is_behind, !grows, ~unreachable, ~first, ~weight_of(total, view), total.key);
 }
 
 std::string unreachable_words(const AllocationTotal& total) {
+  const std::string_view who = is_behind_others(total) ? "only unreachable blocks" : "nothing";
   std::string words =
       total.unreachable.blocks == total.left.blocks
-          ? "nothing pointed there at exit"
-          : fmt::format("nothing pointed to {} of them at exit", with_thousands(total.unreachable.blocks));
-  if (total.indirect != 0)
+          ? fmt::format("{} pointed there at exit", who)
+          : fmt::format("{} pointed to {} of them at exit", who, with_thousands(total.unreachable.blocks));
+  if (total.indirect != 0 && !is_behind_others(total))
     words += fmt::format(", or only unreachable blocks did ({})", with_thousands(total.indirect));
+  if (total.behind.blocks != 0)
+    words += fmt::format("; behind them {} in {}", bytes_in_words(total.behind.bytes),
+                         counted(total.behind.blocks, "more block"));
   return words;
 }
 
@@ -183,6 +194,7 @@ AllocationGroup Builder::group_of(Candidate& candidate) const {
   group.function = name_of(total.function);
   group.outstanding = total.left;
   group.unreachable = total.unreachable;
+  group.behind = total.behind;
   group.indirect = total.indirect;
   group.at_peak = total.at_peak;
   group.made = total.made;

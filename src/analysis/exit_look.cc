@@ -78,9 +78,11 @@ UnreachableBlocks look_at_exit(const ExitingThread& exiting, const std::function
   if (!unreachable.why_not.empty()) return unreachable;
   scene->blocks.finish();
   const Reachability found = find_unreachable(*scene->copy, scene->blocks, scene->roots);
-  for (uint32_t i = 0; i < scene->blocks.size(); ++i)
-    if (found.reach[i] != Reach::reachable)
-      unreachable.blocks.push_back({scene->blocks[i].address, found.reach[i] == Reach::indirect});
+  const BlockTable& blocks = scene->blocks;
+  for (const Reachability::Behind& direct : found.direct) unreachable.blocks.push_back({blocks[direct.block].address});
+  for (const auto& [block, owner] : found.indirect)
+    unreachable.blocks.push_back({blocks[block].address, true, blocks[owner].address});
+  std::ranges::sort(unreachable.blocks, {}, &UnreachableBlocks::Block::address);
   return unreachable;
 }
 

@@ -26,6 +26,7 @@ class Marker {
     for (uint32_t block = 0; block < blocks_.size(); ++block)
       if (result_.reach[block] == Reach::unknown) take_direct(block);
     std::ranges::sort(result_.direct, {}, &Reachability::Behind::block);
+    std::ranges::sort(result_.indirect, {}, &Reachability::Indirect::block);
     return std::move(result_);
   }
 
@@ -73,6 +74,7 @@ class Marker {
       for_each_pointer(next, [&](uint32_t other) {
         if (result_.reach[other] != Reach::unknown) return;
         mark(other, Reach::indirect);
+        result_.indirect.push_back({other, block});
         ++behind.blocks;
         behind.bytes += blocks_[other].size;
       });

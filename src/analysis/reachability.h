@@ -26,6 +26,10 @@ struct Reachability {
     uint64_t blocks = 0, bytes = 0;
   };
   std::vector<Behind> direct;  // ascending by block
+  struct Indirect {
+    uint32_t block = 0, owner = 0;  // owner: the direct one behind which it is counted
+  };
+  std::vector<Indirect> indirect;  // ascending by block
 };
 
 // `memory` and `blocks`: of the same moment; `blocks` finished.

@@ -15,6 +15,7 @@ struct UnreachableBlocks {
   struct Block {
     uint64_t address = 0;
     bool is_indirect = false;  // only other unreachable ones point to it
+    uint64_t owner = 0;        // of an indirect one: the one from which a chain of them leads to it; 0: not known
 
     bool operator==(const Block&) const = default;
   };

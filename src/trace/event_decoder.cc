@@ -164,6 +164,12 @@ RareEvent EventDecoder::read_unreachable(Time time, ByteReader& body) {
     address += static_cast<uint64_t>(unzigzag(body.take_uleb128()));
     unreachable.blocks.push_back({address, (body.take<uint8_t>() & 1) != 0});
   }
+  for (UnreachableBlocks::Block& block : unreachable.blocks) {
+    if (body.at_end()) break;  // recordings before version 1.4
+    if (!block.is_indirect) continue;
+    const int64_t distance = unzigzag(body.take_uleb128());
+    block.owner = distance == 0 ? 0 : block.address + static_cast<uint64_t>(distance);
+  }
   // The order is the model's promise, so it is not left to the file.
   std::ranges::stable_sort(unreachable.blocks, {}, &UnreachableBlocks::Block::address);
   return unreachable;

@@ -150,6 +150,8 @@ void EventEncoder::add(const UnreachableBlocks& unreachable) {
     body.put_byte(block.is_indirect ? 1 : 0);
     last = block.address;
   }
+  for (const UnreachableBlocks::Block& block : unreachable.blocks)
+    if (block.is_indirect) body.put_zigzag(block.owner == 0 ? 0 : static_cast<int64_t>(block.owner - block.address));
   add_rare(RareKind::unreachable, unreachable.time, body);
 }
 

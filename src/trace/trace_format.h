@@ -12,7 +12,7 @@ namespace culprit::trace_format {
 
 // A change that an old reader would misread counts the major version up; one that it can skip counts the minor.
 inline constexpr uint16_t major_version = 1;
-inline constexpr uint16_t minor_version = 3;  // 1: circular recordings; 2: allocations; 3: unreachable blocks
+inline constexpr uint16_t minor_version = 4;  // 1: circular recordings; 2: allocations; 3: unreachable blocks; 4: their owners
 
 inline constexpr std::string_view file_magic =
     "\x8f"

@@ -13,6 +13,7 @@ Json group_json(const AllocationReport& report, const AllocationGroup& group) {
   if (report.by == AllocationKey::size) json["size"] = group.largest;
   json["unreachable"] = count_json(group.unreachable);
   json["indirect"] = group.indirect;
+  json["behind"] = count_json(group.behind);
   json["function"] = group.function;
   json["made"] = count_json(group.made);
   json["at_peak"] = count_json(group.at_peak);

@@ -127,6 +127,27 @@ TEST(AllocationReport, PutsFirstWhatNothingPointedToAtExit) {
   EXPECT_TRUE(report.processes.at(0).looked_at);
 }
 
+TEST(AllocationReport, BlamesTheLeakFromWhichOthersHang) {
+  OneProcess one;
+  one.trace.allocate(1, one.process, 0x10, 20, one.leak)
+      .allocate(2, one.process, 0x20, 20, one.leak)
+      .allocate(3, one.process, 0x30, 3000, one.use)
+      .allocate(4, one.process, 0x40, 4000, one.use)
+      .allocate(5, one.process, 0x50, 5000, one.use)
+      .unreachable(8, one.process, {{0x10}, {0x20, true, 0x10}, {0x30, true, 0x10}, {0x40, true, 0x10}, {0x50, true}})
+      .exit(10, one.process)
+      .ends(10);
+  AllocationReport report = report_of(one.trace);
+  ASSERT_EQ(report.groups.size(), 2u);
+  EXPECT_EQ(report.groups[0].stack.frames.front().function, "leak");
+  EXPECT_THAT(report.groups[0].behind, blocks(2, 7000)) << "of other stacks, as far as it is known";
+  EXPECT_EQ(report.groups[0].evidence,
+            "nothing pointed there at exit, or only unreachable blocks did (1); behind them 7.0 kB in 2 more blocks");
+  EXPECT_THAT(report.groups[1].behind, blocks(0, 0));
+  EXPECT_EQ(report.groups[1].evidence, "only unreachable blocks pointed there at exit");
+  EXPECT_THAT(report.unreachable, blocks(5, 12040));
+}
+
 TEST(AllocationReport, SaysWhyNobodyLookedAtAProcessAsItEnded) {
   OneProcess one;
   ProcessId other = one.trace.process(11, "other");

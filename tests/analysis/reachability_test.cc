@@ -59,6 +59,10 @@ TEST(Reachability, TellsWhatOnlyLeakedBlocksPointTo) {
   EXPECT_EQ(found.direct[0].blocks, 2u);
   EXPECT_EQ(found.direct[0].bytes, 128u);
   EXPECT_EQ(found.direct[1].blocks, 0u);
+  ASSERT_EQ(found.indirect.size(), 2u);
+  EXPECT_EQ(found.indirect[0].block, 0u);
+  EXPECT_EQ(found.indirect[0].owner, 2u) << "not the one between them";
+  EXPECT_EQ(found.indirect[1].owner, 2u);
 }
 
 TEST(Reachability, FindsARingToWhichNothingElsePoints) {

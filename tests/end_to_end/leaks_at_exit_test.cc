@@ -66,6 +66,14 @@ TEST(LeaksAtExit, FindsEveryKindOfLeakAndNamesItsStack) {
   EXPECT_EQ(looked.report.at("groups").at(0).at("verdict"), "unreachable");
 }
 
+TEST(LeaksAtExit, BlamesWhoLostTheOwnerOfWhatIsLost) {
+  Looked looked = look({"container"});
+  const Json& worst = looked.report.at("groups").at(0);
+  EXPECT_EQ(worst.at("bytes"), 24) << "the list itself, though its nodes and their texts are more";
+  EXPECT_EQ(worst.at("behind"), (Json{{"count", 14}, {"bytes", 7 * 48 + 7 * 201}}));
+  EXPECT_THAT(worst.at("evidence").get<std::string>(), HasSubstr("behind them 1.7 kB in 14 more blocks"));
+}
+
 TEST(LeaksAtExit, FindsNothingInWhatIsStillPointedTo) {
   for (const char* way : {"kept", "static_kept", "tls", "interior", "deep_exit", "other_thread"}) {
     Looked looked = look({way});

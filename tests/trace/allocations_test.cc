@@ -187,14 +187,14 @@ TEST(AllocationsInATrace, AreSaidToBeThere) {
 TEST(AllocationsInATrace, KeepWhatWasUnreachableInOrder) {
   SampleProgram program;
   Written written(program);
-  written.writer->on_unreachable({1000, program.server, "", {{UINT64_MAX - 7, true}, {16, false}, {4096, true}}});
+  written.writer->on_unreachable({1000, program.server, "", {{16, false}, {4096, true, 16}, {UINT64_MAX - 7, true}}});
   written.writer->on_unreachable({1001, program.shell, "it was gone", {}});
   Collected collected = written.read();
   ASSERT_EQ(collected.unreachable.size(), 2u);
   EXPECT_EQ(collected.unreachable[0].time, 1000);
   EXPECT_EQ(collected.unreachable[0].why_not, "");
   EXPECT_EQ(collected.unreachable[0].blocks,
-            (std::vector<UnreachableBlocks::Block>{{16, false}, {4096, true}, {UINT64_MAX - 7, true}}));
+            (std::vector<UnreachableBlocks::Block>{{16, false}, {4096, true, 16}, {UINT64_MAX - 7, true}}));
   EXPECT_EQ(collected.unreachable[1].why_not, "it was gone");
   EXPECT_TRUE(collected.losses.empty());
 }
