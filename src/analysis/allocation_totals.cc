@@ -57,20 +57,21 @@ BlockCount AllocationTotals::weight_of(uint64_t size) const {
           size == 0 ? 0 : static_cast<uint64_t>(std::llround(blocks * bytes))};
 }
 
-void AllocationTotal::end_part(size_t part) {
+void AllocationTotal::end_parts(size_t until) {
   constexpr size_t parts_a_look = part_count / growth_looks;
   static_assert(part_count % growth_looks == 0);
   const uint64_t now = live.bytes + left.bytes;
-  series[part] = most_in_part;
-  most_in_part = now;
-  if ((part + 1) % parts_a_look == 0) looks[part / parts_a_look] = now;
+  for (; parts_done < until; ++parts_done) {
+    series[parts_done] = most_in_part;
+    most_in_part = now;
+    if ((parts_done + 1) % parts_a_look == 0) looks[parts_done / parts_a_look] = now;
+  }
 }
 
 void AllocationTotals::end_parts_until(Time time) {
   // The last part ends with the recording.
   while (parts_done_ + 1 < part_count && time > part_end_) {
     const Time length = (window_.end - window_.start) / static_cast<Time>(part_count);
-    for (AllocationTotal& total : totals_) total.end_part(parts_done_);
     series_[parts_done_++] = std::exchange(most_in_part_, live_now_.bytes + left_now_);
     part_end_ += std::max<Time>(length, 1);
   }
@@ -94,7 +95,9 @@ AllocationTotal& AllocationTotals::total_of(const AllocationEvent& event) {
 }
 
 // A total whose at_peak is of an older peak than the last one has not changed since that one: what lives is what lived.
+// The same goes for the parts of time that have ended meanwhile.
 void AllocationTotals::before_change(AllocationTotal& total) {
+  total.end_parts(parts_done_);
   if (at_peak_) {
     at_peak_ = false;
     ++peak_age_;
@@ -111,6 +114,22 @@ void AllocationTotals::enter(const AllocationEvent& event) {
     if (is_new) threads_.emplace_back();
     thread_ = place->second;
     last_thread_key_ = key;
+  }
+}
+
+// In a program with much memory each of these is a place that no processor has at hand: they are fetched while the
+// events before are counted.
+void AllocationTotals::fetch(const AllocationEvent& event) const {
+  if (is_known(event.process)) live_[index_of(event.process)].fetch(event.address);
+  if (index_of(event.stack) >= by_stack_.size()) return;
+  if (const uint32_t place = by_stack_[index_of(event.stack)]; place != 0) __builtin_prefetch(&totals_[place - 1], 1);
+}
+
+void AllocationTotals::on_allocations(std::span<const AllocationEvent> events) {
+  constexpr size_t ahead = 16;
+  for (size_t i = 0; i < events.size(); ++i) {
+    if (i + ahead < events.size()) fetch(events[i + ahead]);
+    on_allocation(events[i]);
   }
 }
 
@@ -218,6 +237,7 @@ void AllocationTotals::leave_all(ProcessId id) {
   live_[index_of(id)].for_each([&](const LiveBlock& block) {
     if (block.made < window_.from) return;
     AllocationTotal& total = totals_[block.group];
+    before_change(total);
     if (total.left.blocks == 0) total.first_left = total.last_left = block.made;
     total.first_left = std::min(total.first_left, block.made);
     total.last_left = std::max(total.last_left, block.made);
@@ -261,7 +281,7 @@ void AllocationTotals::finish() {
   for (size_t i = 1; i < processes_.size(); ++i) leave_all(id_at<ProcessId>(i));
   for (AllocationTotal& total : totals_) {
     before_change(total);
-    total.end_part(part_count - 1);
+    total.end_parts(part_count);
   }
   series_.back() = most_in_part_;
   if (window_.sampled_every != 0) end_estimates();

@@ -4,11 +4,13 @@
 
 #include <array>
 #include <cstdint>
+#include <span>
 #include <string>
 #include <unordered_map>
 #include <vector>
 
 #include "analysis/live_blocks.h"
+#include "model/allocation_batches.h"
 #include "model/event_sink.h"
 #include "model/trace.h"
 
@@ -32,28 +34,31 @@ using MemorySeries = std::array<uint64_t, part_count>;
 // Looks for growth: at the ends of some of the parts, equally far apart.
 inline constexpr size_t growth_looks = 8;
 
-// Of one stack or size, over all processes.
-struct AllocationTotal {
-  uint64_t key = 0;  // StackId or size
-  AllocatorFunction function = AllocatorFunction::malloc;
+// Of one stack or size, over all processes. What each event changes lies together in front.
+struct alignas(64) AllocationTotal {
   BlockCount made, live, left;  // left: alive at the end of the recording or of their process
   uint64_t temporary = 0;       // of `made`: freed before their thread allocated again (0 in a sample)
-  BlockCount unreachable;       // of `left`: nothing pointed to them as their process ended
-  uint64_t indirect = 0;        // of `unreachable`: blocks to which only others of them pointed
-  BlockCount behind;            // unreachable ones of other stacks (or sizes), to which only these lead
-  BlockCount at_peak;           // see AllocationTotals::finish
-  BlockCount most;              // of itself in use at one moment
-  Time most_at = 0;
-  uint64_t smallest = UINT64_MAX, largest = 0;  // block
-  Time first_left = 0, last_left = 0;           // when those that are left were made
-  std::array<uint64_t, growth_looks> looks{};   // bytes alive or left at each look
-  MemorySeries series{};
 
  private:
   friend class AllocationTotals;
-  void end_part(size_t part);
-  uint64_t most_in_part = 0;
+  void end_parts(size_t until);
   uint32_t peak_age = 0;
+  uint32_t parts_done = 0;
+  uint64_t most_in_part = 0;
+
+ public:
+  BlockCount most;  // of itself in use at one moment
+  Time most_at = 0;
+  uint64_t smallest = UINT64_MAX, largest = 0;  // block
+  AllocatorFunction function = AllocatorFunction::malloc;
+  BlockCount at_peak;                          // see AllocationTotals::finish
+  uint64_t key = 0;                            // StackId or size
+  BlockCount unreachable;                      // of `left`: nothing pointed to them as their process ended
+  uint64_t indirect = 0;                       // of `unreachable`: blocks to which only others of them pointed
+  BlockCount behind;                           // unreachable ones of other stacks (or sizes), to which only these lead
+  Time first_left = 0, last_left = 0;          // when those that are left were made
+  std::array<uint64_t, growth_looks> looks{};  // bytes alive or left at each look
+  MemorySeries series{};
 };
 
 struct ProcessMemory {
@@ -72,7 +77,7 @@ struct ProcessMemory {
 // A recording has handles, too; losses of these say nothing about memory.
 bool is_about_handles(LossKind kind);
 
-class AllocationTotals final : public EventSink {
+class AllocationTotals final : public EventSink, public AllocationBatches {
  public:
   struct Window {
     Time from = INT64_MIN, to = INT64_MAX;  // only allocations made since; as if the recording ended then
@@ -83,6 +88,7 @@ class AllocationTotals final : public EventSink {
   AllocationTotals(const TraceTables& tables, AllocationKey key, const Window& window);
 
   void on_allocation(const AllocationEvent& event) override;
+  void on_allocations(std::span<const AllocationEvent> events) override;
   void on_process(const ProcessEvent& event) override;
   void on_handle(const HandleEvent&) override {}
   void on_thread(const ThreadEvent&) override {}
@@ -111,6 +117,7 @@ class AllocationTotals final : public EventSink {
   bool is_known(ProcessId process) const {
     return process != ProcessId::none && index_of(process) < tables_.processes.size();
   }
+  void fetch(const AllocationEvent& event) const;
   void enter(const AllocationEvent& event);
   void allocate(const AllocationEvent& event);
   void release(const AllocationEvent& event);

@@ -26,6 +26,10 @@ class LiveBlocks {
   std::optional<LiveBlock> take(uint64_t address);
 
   const LiveBlock* find(uint64_t address) const;  // null: none begins there
+  // A hint that put() or take() of that address come soon.
+  void fetch(uint64_t address) const {
+    if (!slots_.empty()) __builtin_prefetch(&slots_[home_of(address)], 1);
+  }
 
   size_t size() const { return count_; }
   size_t memory() const { return slots_.size() * sizeof(LiveBlock); }

@@ -4,54 +4,11 @@
 
 namespace culprit {
 
-namespace {
-
-constexpr int64_t step = 16;
-
-}  // namespace
-
 void AddressHistory::clear() {
   made_.clear();
   for (Freed& freed : freed_) freed.clear();
   last_made_ = last_released_ = 0;
 }
-
-// No address of a program is so far from another that the bit which the lowest one takes the place of would be needed.
-uint64_t AddressHistory::code_of(uint64_t address, uint64_t expected) {
-  const int64_t apart = difference(static_cast<int64_t>(address), static_cast<int64_t>(expected));
-  return apart % step == 0 ? zigzag(apart / step) << 1 : zigzag(apart) << 1 | 1;
-}
-
-uint64_t AddressHistory::address_of(uint64_t code, uint64_t expected) {
-  const auto apart = static_cast<uint64_t>(unzigzag(code >> 1));
-  return expected + ((code & 1) != 0 ? apart : apart * static_cast<uint64_t>(step));
-}
-
-std::optional<uint64_t> AddressHistory::allocated(uint64_t code, uint64_t size) {
-  const uint32_t size_class = class_of(size);
-  uint64_t address = 0;
-  if (code >= warm_count) {
-    address = last_made_ = address_of(code - warm_count, last_made_);
-  } else {
-    if (size_class == 0) return {};
-    Freed& freed = freed_of(size_class);
-    if (code >= freed.size()) return {};
-    const auto place = freed.end() - 1 - static_cast<ptrdiff_t>(code);
-    address = *place;
-    freed.erase(place);
-  }
-  made_.push_back({address, size_class});
-  return address;
-}
-
-std::optional<uint64_t> AddressHistory::released(uint64_t back) {
-  if (back > made_.size()) return {};
-  const Made made = made_[made_.size() - back];
-  note_released(made);
-  return made.address;
-}
-
-uint64_t AddressHistory::released_elsewhere(uint64_t code) { return last_released_ = address_of(code, last_released_); }
 
 void AddressEncoder::clear() {
   AddressHistory::clear();

@@ -21,10 +21,30 @@ class AddressHistory {
   void clear();
 
   // What to do when the next event is told to have this code; `reader` side. nullopt: it cannot be.
-  std::optional<uint64_t> allocated(uint64_t code, uint64_t size);
+  std::optional<uint64_t> allocated(uint64_t code, uint64_t size) {
+    const uint32_t size_class = class_of(size);
+    uint64_t address = 0;
+    if (code >= warm_count) {
+      address = last_made_ = address_of(code - warm_count, last_made_);
+    } else {
+      if (size_class == 0) return {};
+      Freed& freed = freed_of(size_class);
+      if (code >= freed.size()) return {};
+      const auto place = freed.end() - 1 - static_cast<ptrdiff_t>(code);
+      address = *place;
+      freed.erase(place);
+    }
+    made_.push_back({address, size_class});
+    return address;
+  }
   // `back` 0: none of this thread's; then the code of the difference follows.
-  std::optional<uint64_t> released(uint64_t back);
-  uint64_t released_elsewhere(uint64_t code);
+  std::optional<uint64_t> released(uint64_t back) {
+    if (back > made_.size()) return {};
+    const Made made = made_[made_.size() - back];
+    note_released(made);
+    return made.address;
+  }
+  uint64_t released_elsewhere(uint64_t code) { return last_released_ = address_of(code, last_released_); }
 
  protected:
   struct Made {
@@ -43,9 +63,18 @@ class AddressHistory {
     if (made.size_class != 0) freed_of(made.size_class).push_back(made.address);
   }
   // The difference in steps of 16 bytes where that is possible: blocks lie so far apart in nearly all allocators.
-  static uint64_t code_of(uint64_t address, uint64_t expected);
-  static uint64_t address_of(uint64_t code, uint64_t expected);
+  // No address of a program is so far from another that the bit which the lowest one takes the place of would be
+  // needed.
+  static uint64_t code_of(uint64_t address, uint64_t expected) {
+    const int64_t apart = difference(static_cast<int64_t>(address), static_cast<int64_t>(expected));
+    return apart % step == 0 ? zigzag(apart / step) << 1 : zigzag(apart) << 1 | 1;
+  }
+  static uint64_t address_of(uint64_t code, uint64_t expected) {
+    const auto apart = static_cast<uint64_t>(unzigzag(code >> 1));
+    return expected + ((code & 1) != 0 ? apart : apart * static_cast<uint64_t>(step));
+  }
 
+  static constexpr int64_t step = 16;
   static constexpr uint32_t class_count = 1024;
   static constexpr uint64_t warm_count = 8;  // of the blocks released last
 

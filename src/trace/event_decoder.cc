@@ -264,9 +264,13 @@ std::optional<DecodedBlock> EventDecoder::decode() {
 
 }  // namespace
 
-void DecodedBlock::send(size_t position, EventSink& sink) const {
+void DecodedBlock::drop_until(Time time) {
+  std::erase_if(order, [=](const EventPlace& place) { return place.time <= time; });
+  std::erase_if(allocations, [=](const AllocationEvent& event) { return event.time <= time; });
+}
+
+void DecodedBlock::send_one(size_t position, EventSink& sink) const {
   uint32_t slot = order[position].slot;
-  if (!allocations.empty()) return sink.on_allocation(allocations[slot]);
   if (slot < handles.size()) return sink.on_handle(handles[slot]);
   struct Visitor {
     EventSink& sink;
@@ -277,6 +281,23 @@ void DecodedBlock::send(size_t position, EventSink& sink) const {
     void operator()(const UnreachableBlocks& unreachable) const { sink.on_unreachable(unreachable); }
   };
   std::visit(Visitor{sink}, rares[slot - handles.size()]);
+}
+
+size_t DecodedBlock::send(size_t position, Time until, EventSink& sink, AllocationBatches* batches) const {
+  size_t end = position + 1;
+  if (allocations.empty()) {
+    send_one(position, sink);
+    for (; end < order.size() && order[end].time < until; ++end) send_one(end, sink);
+    return end;
+  }
+  const auto rest = std::span(allocations).subspan(end);
+  end += static_cast<size_t>(std::ranges::lower_bound(rest, until, {}, &AllocationEvent::time) - rest.begin());
+  const auto events = std::span(allocations).subspan(position, end - position);
+  if (batches != nullptr)
+    batches->on_allocations(events);
+  else
+    for (const AllocationEvent& event : events) sink.on_allocation(event);
+  return end;
 }
 
 std::optional<DecodedBlock> decode_events(Bytes events, const BlockHeader& header, const BlockNumbers& numbers) {

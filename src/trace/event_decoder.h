@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/bytes.h"
+#include "model/allocation_batches.h"
 #include "model/event_sink.h"
 #include "trace/block.h"
 #include "trace/definitions_reader.h"
@@ -19,10 +20,20 @@ using RareEvent = std::variant<ProcessEvent, ThreadEvent, HandleSnapshot, Mark, 
 struct DecodedBlock {
   std::vector<HandleEvent> handles;
   std::vector<RareEvent> rares;
-  std::vector<AllocationEvent> allocations;  // then there are no others
-  std::vector<EventPlace> order;             // slot: in handles, beyond its end in rares; or in allocations
+  std::vector<EventPlace> order;             // slot: in handles, beyond its end in rares
+  std::vector<AllocationEvent> allocations;  // then there are no others; in order of time
 
-  void send(size_t position, EventSink& sink) const;
+  size_t size() const { return allocations.empty() ? order.size() : allocations.size(); }
+  Time time_at(size_t position) const {
+    return allocations.empty() ? order[position].time : allocations[position].time;
+  }
+  void drop_until(Time time);  // and with it
+  // The event at that position and those behind it that come before `until`. Returns the position behind them.
+  // `batches`: null, or what the sink is besides.
+  size_t send(size_t position, Time until, EventSink& sink, AllocationBatches* batches) const;
+
+ private:
+  void send_one(size_t position, EventSink& sink) const;
 };
 
 // nullopt: contradicts the format, the header, or the definitions.

@@ -71,8 +71,7 @@ Loaded load(const RecordingBytes& bytes, const ScannedBlock& block, UsedBlocks& 
   if (raw)
     loaded.block = of_allocations ? decode_allocations(as_bytes(*raw), block.header, block.numbers, used.take())
                                   : decode_events(as_bytes(*raw), block.header, block.numbers);
-  if (loaded.block && block.after != INT64_MIN)
-    std::erase_if(loaded.block->order, [&](const EventPlace& place) { return place.time <= block.after; });
+  if (loaded.block && block.after != INT64_MIN) loaded.block->drop_until(block.after);
   return loaded;
 }
 
@@ -121,8 +120,8 @@ struct Cursor {
   uint32_t recorded = 0;
   uint64_t memory = 0;
 
-  bool at_end() const { return position == block.order.size(); }
-  Time time() const { return block.order[position].time; }
+  bool at_end() const { return position == block.size(); }
+  Time time() const { return block.time_at(position); }
 };
 
 bool comes_later(const std::unique_ptr<Cursor>& a, const std::unique_ptr<Cursor>& b) {
@@ -144,6 +143,7 @@ ReplayLosses replay_carried(const RecordingBytes& bytes, const std::vector<Scann
 
 ReplayLosses replay_blocks(const RecordingBytes& bytes, const std::vector<ScannedBlock>& blocks, EventSink& sink) {
   ReplayLosses losses;
+  auto* const batches = dynamic_cast<AllocationBatches*>(&sink);
   DecodeAhead ahead(bytes, blocks);
   std::vector<std::unique_ptr<Cursor>> open;  // a heap, the next event's block in front
   uint64_t open_bytes = 0;
@@ -156,7 +156,7 @@ ReplayLosses replay_blocks(const RecordingBytes& bytes, const std::vector<Scanne
         ++(overwritten ? losses.overwritten : losses.damaged);
       } else if (open_bytes + memory > max_open_bytes) {
         ++losses.over_limit;
-      } else if (!block->order.empty()) {
+      } else if (block->size() != 0) {
         open_bytes += memory;
         open.push_back(std::make_unique<Cursor>(Cursor{std::move(*block), 0, next.recorded, memory}));
         std::push_heap(open.begin(), open.end(), comes_later);
@@ -169,9 +169,7 @@ ReplayLosses replay_blocks(const RecordingBytes& bytes, const std::vector<Scanne
     Time others = std::numeric_limits<Time>::max();
     if (!ahead.at_end()) others = ahead.next().header.first_time;
     if (open.size() > 1) others = std::min(others, open.front()->time());
-    do {
-      cursor.block.send(cursor.position++, sink);
-    } while (!cursor.at_end() && cursor.time() < others);
+    cursor.position = cursor.block.send(cursor.position, others, sink, batches);
     if (cursor.at_end()) {
       open_bytes -= cursor.memory;
       ahead.give_back(std::move(cursor.block));

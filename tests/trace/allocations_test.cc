@@ -2,6 +2,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <random>
 
 #include "support/sample_events.h"
@@ -13,13 +14,19 @@
 namespace culprit {
 namespace {
 
-class Collected final : public EventSink {
+class WithoutTheRest : public EventSink {
  public:
-  void on_handle(const HandleEvent& event) override { order.push_back(event.time); }
+  void on_handle(const HandleEvent&) override {}
   void on_process(const ProcessEvent&) override {}
   void on_thread(const ThreadEvent&) override {}
   void on_snapshot(const HandleSnapshot&) override {}
   void on_mark(const Mark&) override {}
+  void on_loss(const Loss&) override {}
+};
+
+class Collected final : public WithoutTheRest {
+ public:
+  void on_handle(const HandleEvent& event) override { order.push_back(event.time); }
   void on_loss(const Loss& loss) override { losses.push_back(loss); }
   void on_allocation(const AllocationEvent& event) override {
     order.push_back(event.time);
@@ -142,6 +149,39 @@ TEST(AllocationsInATrace, MayBeMoreThanABlockHolds) {
   EXPECT_LT(bytes, 3 * count);
 }
 
+// Threads are drained one after another: what they did lies side by side, and some of it came late.
+TEST(AllocationsInATrace, OfThreadsComeInOrderOfTimeAndOfRecording) {
+  SampleProgram program;
+  Written written(program);
+  std::vector<AllocationEvent> recorded;
+  for (uint32_t round = 0; round < 40; ++round)
+    for (uint32_t tid = 100; tid < 103; ++tid)
+      for (uint32_t i = 0; i < 50; ++i)  // equal times in all threads, and one that lags behind
+        recorded.push_back(made(program, static_cast<Time>(round * 100 + i - (tid == 101 ? 60 : 0) + 1000),
+                                0x10000 + recorded.size() * 64, 40, tid));
+  for (const AllocationEvent& event : recorded) written.writer->on_allocation(event);
+  std::ranges::stable_sort(recorded, {}, &AllocationEvent::time);
+  EXPECT_EQ(written.read().events, recorded);
+}
+
+TEST(AllocationsInATrace, ComeInBatchesToASinkThatTakesThem) {
+  class Taker final : public WithoutTheRest, public AllocationBatches {
+   public:
+    void on_process(const ProcessEvent&) override { counts.push_back(0); }
+    void on_allocation(const AllocationEvent&) override { ADD_FAILURE() << "one alone"; }
+    void on_allocations(std::span<const AllocationEvent> events) override { counts.back() += events.size(); }
+    std::vector<size_t> counts{0};
+  };
+  SampleProgram program;
+  Written written(program);
+  for (Time time = 1; time <= 100; ++time) written.writer->on_allocation(made(program, time * 10, 0x10000, 40));
+  written.writer->on_process({.time = 305, .process = program.server, .change = ProcessChange::executed});
+  ASSERT_TRUE(written.writer->finish(program.info()));
+  Taker taker;
+  ASSERT_TRUE(written.writer->reopen().value()->replay(taker));
+  EXPECT_THAT(taker.counts, testing::ElementsAre(30, 70));
+}
+
 // A fuzzer does not get through the compression.
 TEST(AllocationsInATrace, WhateverStandsInABlockReadingItComesToAnEnd) {
   SampleProgram program;
@@ -168,7 +208,7 @@ TEST(AllocationsInATrace, WhateverStandsInABlockReadingItComesToAnEnd) {
     if (auto block = decode_allocations(as_bytes(bytes), header, numbers)) {
       ++read;
       EXPECT_EQ(block->allocations.size(), 300u);
-      EXPECT_EQ(block->order.size(), 300u);
+      EXPECT_TRUE(std::ranges::is_sorted(block->allocations, {}, &AllocationEvent::time));
     }
   }
   EXPECT_GT(read, 100u);
