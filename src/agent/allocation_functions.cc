@@ -50,9 +50,16 @@ void* reallocate(const CallSite& caller, void* block, size_t size) {
 }  // namespace
 
 #define FRONT extern "C" __attribute__((visibility("hidden")))
+#define NOINLINE static __attribute__((noinline))
+
+// Of a sample nearly every call of malloc and free goes straight through: these two are so short that they need no
+// frame. All they call is called last, so that it becomes a jump: to those it leads to, the caller is the program.
+NOINLINE void* malloc_with_care(size_t size) {
+  return allocate(CULPRIT_FRAME, size, CULPRIT_MALLOC, [=] { return real_allocator().malloc(size); });
+}
 
 FRONT void* culprit_malloc(size_t size) {
-  return allocate(CULPRIT_FRAME, size, CULPRIT_MALLOC, [=] { return real_allocator().malloc(size); });
+  return passes_sample(size) ? allocator.malloc(size) : malloc_with_care(size);
 }
 
 FRONT void* culprit_calloc(size_t count, size_t size) {
@@ -91,13 +98,18 @@ FRONT void* culprit_pvalloc(size_t size) {
   return allocate(CULPRIT_FRAME, size, CULPRIT_PVALLOC, [=] { return real_allocator().pvalloc(size); });
 }
 
-FRONT void culprit_free(void* block) {
+NOINLINE void free_with_care(void* block) {
   if (block == nullptr || is_spare(block)) return;
   const uint64_t here = stack_of_caller(CULPRIT_FRAME);
   const bool is_told = is_sampling() ? forget_sampled(block) : !inside_allocator(here);
   if (!is_told) return real_allocator().free(block);
   about_to_release(caller_of(CULPRIT_FRAME), block, CULPRIT_FREE);
   in_allocator(here, [=] { return real_allocator().free(block), 0; });
+}
+
+FRONT void culprit_free(void* block) {
+  if (passes_quickly && !may_be_sampled(block)) return allocator.free(block);
+  free_with_care(block);
 }
 
 // C23 tells the size, too, which the allocator may use and nobody needs here.

@@ -76,6 +76,12 @@ void find_allocator() {
   allocator_found = true;
 }
 
+// One that was needed before it was found has spare blocks about, which it does not know.
+bool is_allocator_of_libc() {
+  const Allocator& real = real_allocator();
+  return real.malloc == __libc_malloc && real.free == __libc_free && spare_used == 0;
+}
+
 bool stands_before_allocator() { return &culprit_exported_malloc != nullptr; }
 
 bool is_spare(const void* block) {

@@ -18,8 +18,8 @@ struct Allocator {
   void (*free)(void* block);
 };
 
-extern Allocator allocator;
-extern bool allocator_found;
+extern Allocator allocator __attribute__((visibility("hidden")));
+extern bool allocator_found __attribute__((visibility("hidden")));
 void find_allocator();
 
 // Found at the first call: the loader itself allocates before any constructor runs.
@@ -27,6 +27,9 @@ inline const Allocator& real_allocator() {
   if (__builtin_expect(!allocator_found, 0)) find_allocator();
   return allocator;
 }
+
+// Is it glibc's own? None of its functions calls another one as a program does.
+bool is_allocator_of_libc();
 
 // Is this the library that has functions in front of the allocator?
 bool stands_before_allocator();

@@ -25,7 +25,7 @@ struct ProcessState {
   char exec_variable[512];  // "CULPRIT_SESSION=…" for the environment of an exec, without the ":r"
 };
 
-extern ProcessState process;
+extern ProcessState process __attribute__((visibility("hidden")));
 
 // 0 in a process that was forked since it was last set, however it was forked: the page is wiped by the kernel
 // (MADV_WIPEONFORK).

@@ -1,5 +1,6 @@
 #include "agent/sampling.h"
 
+#include "agent/allocator.h"
 #include "agent/raw_syscall.h"
 #include "agent/ring.h"
 #include "agent/sample_gap.h"
@@ -34,6 +35,9 @@ void count_hash(const void* block, int step) {
 }  // namespace
 
 uint8_t sampled_hashes[4096];
+bool passes_quickly;
+
+void choose_way_of_sampling() { passes_quickly = is_sampling() && is_allocator_of_libc(); }
 
 bool sample_at_end_of_gap(size_t size) {
   bool has_begun = thread.random_state != 0;

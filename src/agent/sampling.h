@@ -11,6 +11,11 @@ namespace culprit::agent {
 
 inline bool is_sampling() { return process.sample_bytes != 0; }
 
+// Whether what is not in the sample can be handed to the allocator without more ado. To be asked anew whenever the
+// allocator has changed; false at first.
+extern bool passes_quickly __attribute__((visibility("hidden")));
+void choose_way_of_sampling();
+
 // Past the next sampled byte, or this thread has not begun to count.
 bool sample_at_end_of_gap(size_t size);
 
@@ -22,8 +27,15 @@ inline bool is_in_sample(size_t size) {
   return __builtin_expect(thread.until_sample <= 0, 0) && sample_at_end_of_gap(size);
 }
 
+// Counts the block if that is sure not to be in the sample. Else is_in_sample() has to be asked.
+inline bool passes_sample(size_t size) {
+  if (!passes_quickly || size == 0 || size >= static_cast<uint64_t>(thread.until_sample)) return false;
+  thread.until_sample -= static_cast<int64_t>(size);
+  return true;
+}
+
 // How many sampled blocks have addresses with that hash: what is looked at when a block is freed. 255: many.
-extern uint8_t sampled_hashes[4096];
+extern uint8_t sampled_hashes[4096] __attribute__((visibility("hidden")));
 inline uint8_t& sampled_hash_of(const void* block) {
   return sampled_hashes[reinterpret_cast<uint64_t>(block) * 0x9e3779b97f4a7c15ull >> 52];
 }

@@ -7,6 +7,7 @@
 #include "agent/patch.h"
 #include "agent/process.h"
 #include "agent/raw_syscall.h"
+#include "agent/sampling.h"
 #include "agent/session.h"
 #include "agent/thread.h"
 #include "agent/wrappers.h"
@@ -29,6 +30,7 @@ extern "C" __attribute__((constructor, visibility("hidden"))) void culprit_start
   if (!request(CULPRIT_REQUEST_HELLO, 0) || wrapping()) return;
   patch_libraries();
   if (stands_before_allocator() && !follow_own_allocator()) process.record->flags |= CULPRIT_PROCESS_OWN_ALLOCATOR;
+  if (stands_before_allocator()) choose_way_of_sampling();
   watch_for_death();
 }
 
