@@ -56,13 +56,20 @@ void unmap_tables(CallTree& tree, uint32_t capacity) {
   tree.mapped = 0;
 }
 
-void insert(CallTree& tree, const Node& node) {
-  for (uint64_t i = mix(node.address, node.parent);; ++i) {
-    Node& place = tree.nodes[i & (tree.capacity - 1)];
-    if (place.id != 0) continue;
-    place = node;
-    return;
-  }
+// Where the node stands, or belongs. It is looked for first where its parent's number says: numbers were given along
+// the paths that the program takes again, so that is close to where its parent was found, and in the cache. A parent
+// with more children than find room there has the others anywhere. As no node is ever taken out alone, a free place
+// ends the search.
+Node& place_of(CallTree& tree, uint32_t parent, uint64_t address) {
+  constexpr uint32_t near_places = 4;
+  const uint32_t mask = tree.capacity - 1;
+  auto ends_here = [&](const Node& place) {
+    return place.id == 0 || (place.address == address && place.parent == parent);
+  };
+  for (uint32_t first = 2 * last_child_index(tree, parent), i = 0; i < near_places; ++i)
+    if (Node& place = tree.nodes[(first + i) & mask]; ends_here(place)) return place;
+  for (uint64_t i = mix(address, parent);; ++i)
+    if (Node& place = tree.nodes[i & mask]; ends_here(place)) return place;
 }
 
 // Doubles the tables in a fresh piece of memory. False: the bound is reached.
@@ -77,7 +84,7 @@ bool grow(CallTree& tree) {
   use_tables(tree, tables, old_capacity * 2);
   memcpy(tree.last_children, old_children, old_capacity * sizeof(LastChild));
   for (uint32_t i = 0; i < old_capacity; ++i)
-    if (old_nodes[i].id != 0) insert(tree, old_nodes[i]);
+    if (const Node& node = old_nodes[i]; node.id != 0) place_of(tree, node.parent, node.address) = node;
   unmap_tables(tree, old_capacity);
   if (is_mapped) tree.mapped = tables;
   return true;
@@ -107,12 +114,7 @@ bool send_node(uint32_t id, uint32_t parent, uint64_t address) {
 }
 
 uint32_t find_or_add(CallTree& tree, uint32_t parent, uint64_t address) {
-  uint64_t i = mix(address, parent);
-  for (;; ++i) {
-    Node& place = tree.nodes[i & (tree.capacity - 1)];
-    if (place.id == 0) break;
-    if (place.address == address && place.parent == parent) return place.id;
-  }
+  if (const uint32_t known = place_of(tree, parent, address).id; known != 0) return known;
   // Half full at most, and one id per place of last_children. At the bound the tree starts anew; `parent` then belongs
   // to the old tree, whose ids stay defined, so the new node may still hang from it.
   if ((tree.node_count + 1) * 2 > tree.capacity && !grow(tree)) forget_nodes(tree);
@@ -120,7 +122,7 @@ uint32_t find_or_add(CallTree& tree, uint32_t parent, uint64_t address) {
   if (!send_node(id, parent, address)) return root_truncated;  // not known to the collector: the stack is cut here
   ++tree.next_id;
   ++tree.node_count;
-  insert(tree, Node{address, parent, id});
+  place_of(tree, parent, address) = Node{address, parent, id};
   return id;
 }
 
