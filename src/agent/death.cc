@@ -2,6 +2,7 @@
 
 #include "agent/memory.h"
 #include "agent/raw_syscall.h"
+#include "agent/signal_stack.h"
 
 extern "C" __attribute__((visibility("hidden"))) void culprit_return_from_signal();
 
@@ -18,7 +19,7 @@ struct Context {
   uint64_t registers[18];
 };
 constexpr uint64_t default_handler = 0, mask_size = sizeof(uint64_t);
-constexpr uint64_t with_info = 4, on_signal_stack = 0x08000000, has_restorer = 0x04000000;
+constexpr uint64_t with_info = 4, on_signal_stack = 0x08000000, restarts = 0x10000000, has_restorer = 0x04000000;
 
 // QUIT ILL TRAP ABRT BUS FPE SEGV XCPU XFSZ SYS: man 7 signal, "Core".
 constexpr uint8_t core_signals[] = {3, 4, 5, 6, 7, 8, 11, 24, 25, 31};
@@ -46,8 +47,9 @@ void take_over(uint32_t signal) {
   Action now{};
   if (set_action(signal, nullptr, &now) < 0 || now.handler != default_handler) return;
   wanted[signal] = now;
-  // No other handler of the program's runs any more; its alternate stack is used if it has one.
-  Action ours{own_handler(), with_info | on_signal_stack | has_restorer,
+  // No other handler of the program's runs any more; its alternate stack is used if it has one. A call that waits is
+  // begun again: so its registers tell which one it is.
+  Action ours{own_handler(), with_info | on_signal_stack | restarts | has_restorer,
               reinterpret_cast<uint64_t>(&culprit_return_from_signal), ~uint64_t{0}};
   set_action(signal, &ours, nullptr);
 }
@@ -76,9 +78,10 @@ void wait_for_look(culprit_death& death) {
 void tell_of_death(const uint8_t* info, const Context* context) {
   if (!recording() || process.restricted || process.record == nullptr) return;
   if (is_fork_child()) become_fork_child(thread.fork_tsc);
-  // A vfork child runs on its parent's memory, and it is not the parent who dies.
-  bool is_our_process = raw_syscall(__NR_getpid) == int64_t{process.pid};
-  if (!is_our_process || process.record == nullptr) return;
+  // A vfork child runs on its parent's memory, and it is not the parent who dies: that one waits meanwhile.
+  auto pid = static_cast<uint32_t>(raw_syscall(__NR_getpid));
+  bool is_vfork_child = pid != process.pid && pid == thread.vfork_child;
+  if ((pid != process.pid && !is_vfork_child) || process.record == nullptr) return;
   culprit_death& death = process.record->death;
   uint32_t expected = CULPRIT_DEATH_NONE;
   if (__atomic_compare_exchange_n(&death.state, &expected, CULPRIT_DEATH_CLAIMED, false, __ATOMIC_ACQ_REL,
@@ -90,6 +93,7 @@ void tell_of_death(const uint8_t* info, const Context* context) {
     ring_doorbell();
   }
   wait_for_look(death);
+  if (is_vfork_child) __atomic_store_n(&death.state, CULPRIT_DEATH_NONE, __ATOMIC_RELEASE);
 }
 
 void on_death(int32_t signal, const uint8_t* info, const Context* context) {
@@ -110,20 +114,36 @@ void watch_for_death() {
   watching = is_wanted && !process.restricted && process.pid != 1;
   if (!watching) return;
   for (uint8_t signal : core_signals) take_over(signal);
+  begin_signal_stacks();
 }
 
 void stop_watching_for_death() {
   if (!watching) return;
   for (uint8_t signal : core_signals) put_back(signal);
+  end_signal_stacks();
   watching = false;
 }
 
+namespace {
+
+// A handler of the program's. Signals 32 and 33 are libc's own, whose handlers run on any stack.
+bool asks_for_signal_stack(uint64_t signal, const Action& wish) {
+  constexpr uint64_t ignored = 1, first_of_libc = 32, last_of_libc = 33;
+  if (first_of_libc <= signal && signal <= last_of_libc) return false;
+  return wish.handler > ignored && (wish.flags & on_signal_stack) != 0;
+}
+
+}  // namespace
+
 void after_sigaction(const Registers& registers, uint32_t) {
-  if (!watching || !makes_core(registers.rdi)) return;
+  if (!watching) return;
+  auto* wish = reinterpret_cast<const Action*>(registers.rsi);
+  if (wish != nullptr && asks_for_signal_stack(registers.rdi, *wish)) end_signal_stacks();
+  if (!makes_core(registers.rdi)) return;
   auto signal = static_cast<uint32_t>(registers.rdi);
   auto* old = reinterpret_cast<Action*>(registers.rdx);
   if (old != nullptr && old->handler == own_handler()) *old = wanted[signal];
-  if (registers.rsi != 0) take_over(signal);
+  if (wish != nullptr) take_over(signal);
 }
 
 }  // namespace culprit::agent

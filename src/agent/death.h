@@ -4,7 +4,7 @@
 // waits, puts the default back and sends the thread the same signal once more: the process then dies as if nobody had
 // looked, with the same registers and the same siginfo. The program sees none of it: what it asks for with sigaction is
 // answered as if the default stood there. Its own handlers are never touched. No look: where a signal that cannot wait
-// is blocked, and where the thread's stack has no room left.
+// is blocked, and where the thread's stack has no room left and the program wants no other (signal_stack.h).
 #pragma once
 
 #include "agent/hooks.h"

@@ -70,13 +70,17 @@ uint32_t recall_call(const Registers& registers) {
 
 void before_call(Registers& registers, uint32_t call) {
   const Hook* hook = find_hook(call);
-  if (hook == nullptr || hook->before == nullptr) return;
+  if (hook == nullptr) return;
+  if (hook->before_any != nullptr) hook->before_any(registers, call);
+  if (hook->before == nullptr) return;
   in_hook(address_of(&registers), [&] { hook->before(registers, call); });
 }
 
 void after_call(const Registers& registers, uint32_t call) {
   const Hook* hook = find_hook(call);
-  if (hook == nullptr || hook->after == nullptr) return;
+  if (hook == nullptr) return;
+  if (hook->after_any != nullptr) hook->after_any(registers, call);
+  if (hook->after == nullptr) return;
   in_hook(address_of(&registers), [&] { hook->after(registers, call); });
 }
 

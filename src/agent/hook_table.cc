@@ -4,6 +4,7 @@
 #include "agent/death.h"
 #include "agent/hooks.h"
 #include "agent/made_hooks.h"
+#include "agent/signal_stack.h"
 #include "agent/table_hooks.h"
 
 namespace culprit::agent {
@@ -59,7 +60,9 @@ constexpr Hook hooks[] = {
     {__NR_landlock_create_ruleset, nullptr, made_one},
     {__NR_bpf, nullptr, made_by_bpf},
     {__NR_ioctl, nullptr, made_by_ioctl},
-    {__NR_rt_sigaction, nullptr, after_sigaction},
+    {__NR_rt_sigaction, nullptr, nullptr, nullptr, after_sigaction},
+    {__NR_sigaltstack, nullptr, nullptr, nullptr, after_sigaltstack},
+    {__NR_set_robust_list, nullptr, nullptr, begin_thread},
     {__NR_seccomp, before_seccomp, made_by_seccomp},
     {__NR_prctl, before_prctl, nullptr},
     {__NR_setrlimit, before_setrlimit, nullptr},
@@ -73,7 +76,7 @@ constexpr Hook hooks[] = {
     {__NR_clone3, before_fork, after_fork},
     {__NR_execve, before_exec, nullptr},
     {__NR_execveat, before_exec, nullptr},
-    {__NR_exit, before_thread_exit, nullptr},
+    {__NR_exit, before_thread_exit, nullptr, end_thread},
     {__NR_exit_group, before_process_exit, nullptr},
     {__NR_munmap, before_munmap, nullptr},
     {__NR_mmap, before_mmap, nullptr},

@@ -14,6 +14,12 @@ struct Hook {
   uint16_t call;
   BeforeHook before;
   AfterHook after;
+  // What records nothing comes first, in every thread.
+  BeforeHook before_any = nullptr;
+  AfterHook after_any = nullptr;
+
+  bool is_before() const { return before != nullptr || before_any != nullptr; }
+  bool is_after() const { return after != nullptr || after_any != nullptr; }
 };
 
 // The hook of a system call; null: it is of no interest.

@@ -32,8 +32,8 @@ uint64_t stub_of(const culprit_site& site, const culprit_patch_list& list) {
   // The function syscall() passes any number: both hooks are asked each time.
   bool any = site.kind == CULPRIT_SITE_ANY_CALL;
   const Hook* hook = any ? nullptr : find_hook(site.number);
-  bool before = any || (hook != nullptr && hook->before != nullptr && site.kind != CULPRIT_SITE_AFTER);
-  bool after = any || (hook != nullptr && hook->after != nullptr && site.kind != CULPRIT_SITE_BEFORE_EXIT);
+  bool before = any || (hook != nullptr && hook->is_before() && site.kind != CULPRIT_SITE_AFTER);
+  bool after = any || (hook != nullptr && hook->is_after() && site.kind != CULPRIT_SITE_BEFORE_EXIT);
   return holds_original(site, list) ? make_stub(site, list.bias, before, after) : 0;
 }
 

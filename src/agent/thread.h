@@ -19,6 +19,7 @@ struct ThreadState {
   uint64_t fork_tsc;         // of the fork call this thread is in
   uint32_t fork_node;        // stack of that call
   uint32_t vfork_child;      // pid of the vfork child that runs on this thread's memory, 0 none
+  uint64_t signal_stack;     // its own, given by the agent (signal_stack.h); 0: none
   uint32_t epoch;            // of the session all this belongs to (process.epoch)
   bool no_slot;
   bool asking;          // a request is under way: the hook of a signal handler that interrupts it cannot make another

@@ -1,8 +1,13 @@
 #include "capture/death_server.h"
 
+#include <fmt/core.h>
 #include <pthread.h>
 #include <signal.h>
 #include <string.h>
+
+#include <filesystem>
+
+#include "capture/process_images.h"
 
 namespace culprit {
 namespace {
@@ -15,6 +20,11 @@ Registers registers_of(const culprit_death& death) {
   found.rdx = r[12], found.rax = r[13], found.rcx = r[14], found.rsp = r[15], found.rip = r[16], found.eflags = r[17];
   found.orig_rax = UINT64_MAX;  // in no system call
   return found;
+}
+
+// A vfork child dies on its parent's record. It has one thread.
+uint32_t process_of(uint32_t pid, uint32_t tid) {
+  return std::filesystem::exists(fmt::format("/proc/{}/task/{}", pid, tid)) ? pid : tid;
 }
 
 }  // namespace
@@ -36,7 +46,7 @@ bool DeathServer::serve(std::deque<WatchedProcess>& processes) {
 
 bool DeathServer::begin(const WatchedProcess& process, culprit_death& shared) {
   culprit_death copy = shared;
-  Death death{.pid = process.pid, .tid = copy.tid, .registers = registers_of(copy)};
+  Death death{.pid = process_of(process.pid, copy.tid), .tid = copy.tid, .registers = registers_of(copy)};
   static_assert(sizeof death.info == sizeof copy.info);
   memcpy(death.info.data(), copy.info, sizeof copy.info);
   is_looking_ = true;
@@ -44,8 +54,8 @@ bool DeathServer::begin(const WatchedProcess& process, culprit_death& shared) {
   sigfillset(&all);
   pthread_sigmask(SIG_SETMASK, &all, &before);
   looker_ = std::thread([this, death, &shared] {
-    look_(death);
-    uint32_t told = CULPRIT_DEATH_TOLD;  // if it is still there: its record may be another's by now
+    if (maps_session(death.pid, memory_)) look_(death);  // the numbers may be anybody's
+    uint32_t told = CULPRIT_DEATH_TOLD;                  // if it is still there: its record may be another's by now
     __atomic_compare_exchange_n(&shared.state, &told, CULPRIT_DEATH_SEEN, false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED);
     wake_futex(shared.state);
     is_looking_ = false;

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <fmt/core.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 
 #include <algorithm>
 
@@ -127,9 +128,9 @@ constexpr IoctlRow ioctls[] = {
 
 // Everything above that makes or ends a handle or a process, and the calls after which addresses may mean other code.
 constexpr uint16_t patched[] = {0,   2,   3,   9,   11,  13,  16,  22,  25,  32,  33,  41,  43,  47,  53,  55,  56,
-                                57,  58,  59,  60,  72,  85,  157, 160, 213, 231, 240, 253, 257, 272, 282, 283, 284,
-                                288, 289, 290, 291, 292, 293, 294, 298, 299, 300, 302, 304, 317, 319, 321, 322, 323,
-                                425, 426, 428, 430, 432, 433, 434, 435, 436, 437, 438, 444, 447, 467};
+                                57,  58,  59,  60,  72,  85,  131, 157, 160, 213, 231, 240, 253, 257, 272, 273, 282,
+                                283, 284, 288, 289, 290, 291, 292, 293, 294, 298, 299, 300, 302, 304, 317, 319, 321,
+                                322, 323, 425, 426, 428, 430, 432, 433, 434, 435, 436, 437, 438, 444, 447, 467};
 
 struct NumberName {
   uint32_t number;
@@ -207,5 +208,9 @@ std::string_view type_by_path(std::string_view path, std::string_view otherwise)
 }
 
 std::span<const uint16_t> patched_calls() { return patched; }
+
+bool concerns_handles(uint16_t patched_call) {
+  return patched_call != SYS_rt_sigaction && patched_call != SYS_sigaltstack && patched_call != SYS_set_robust_list;
+}
 
 }  // namespace culprit

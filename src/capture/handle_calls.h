@@ -28,5 +28,7 @@ std::optional<int> handle_in_ioctl(uint32_t request);
 
 // The system calls whose sites in libc and its loader the agent wants to patch.
 std::span<const uint16_t> patched_calls();
+// False: one that is patched only for the page about a crash.
+bool concerns_handles(uint16_t patched_call);
 
 }  // namespace culprit

@@ -81,14 +81,7 @@ bool ProcessImages::read_mappings(WatchedProcess& process, uint32_t generation) 
   return true;
 }
 
-bool ProcessImages::is_genuine(const WatchedProcess& process) const {
-  auto text = maps_of(process.pid);
-  if (!text) return false;
-  for (const MapsEntry& entry : parse_maps(*text)) {
-    if (entry.inode == memory_.inode() && entry.path.find("culprit-session") != std::string::npos) return true;
-  }
-  return false;
-}
+bool ProcessImages::is_genuine(const WatchedProcess& process) const { return maps_session(process.pid, memory_); }
 
 void ProcessImages::build_first_tables(WatchedProcess& process) {
   std::vector<ModuleFile*> wanted;
@@ -161,6 +154,15 @@ void ProcessImages::build_likely_tables() {
     shared_tables_.build_unwind(*file);
     shared_tables_.build_sites(*file);
   }
+}
+
+bool maps_session(uint32_t pid, const SessionMemory& memory) {
+  auto text = maps_of(pid);
+  if (!text) return false;
+  for (const MapsEntry& entry : parse_maps(*text)) {
+    if (entry.inode == memory.inode() && entry.path.find("culprit-session") != std::string::npos) return true;
+  }
+  return false;
 }
 
 }  // namespace culprit

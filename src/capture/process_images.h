@@ -53,4 +53,7 @@ class ProcessImages {
   const TscClock& clock_;
 };
 
+// Whether the process has the session's memory mapped: numbers in it may be of another pid namespace, or made up.
+bool maps_session(uint32_t pid, const SessionMemory& memory);
+
 }  // namespace culprit

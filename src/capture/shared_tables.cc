@@ -2,9 +2,9 @@
 
 #include <fmt/core.h>
 
-#include "target/elf_copy.h"
 #include "capture/handle_calls.h"
 #include "capture/patch_sites.h"
+#include "target/elf_copy.h"
 
 namespace culprit {
 namespace {
@@ -15,12 +15,13 @@ Bytes bytes_of(const std::vector<Item>& items) {
 }
 
 std::string unfit_sentence(std::string_view library, const std::vector<UnfitSite>& unfit) {
-  if (unfit.empty()) return "";
   std::string places;
   for (const UnfitSite& site : unfit) {
+    if (!concerns_handles(site.number)) continue;
     if (!places.empty()) places += ", ";
     places += fmt::format("{} in {}", describe_call(site.number, 0).call, site.function.empty() ? "?" : site.function);
   }
+  if (places.empty()) return "";
   return fmt::format("of {} these could not be patched, and what they make is only found by comparing with /proc: {}",
                      library, places);
 }

@@ -143,6 +143,97 @@ int blocked() {
   return 0;
 }
 
+volatile int sink;
+__attribute__((noinline, noclone)) int deep(int depth) {
+  volatile char some[256];
+  some[0] = static_cast<char>(depth);
+  return depth < 0 ? 0 : deep(depth + 1) + some[0];
+}
+
+void say_signal_stack(const char* when) {
+  stack_t now{};
+  sigaltstack(nullptr, &now);
+  say(when, now.ss_flags);
+  say("size", static_cast<long>(now.ss_size));
+}
+
+// What it asks for, and what it sets.
+void see_signal_stacks() {
+  alignas(16) static thread_local char memory[1 << 16];
+  say_signal_stack("at first");
+  stack_t mine{}, before{};
+  mine.ss_sp = memory;
+  mine.ss_size = sizeof memory;
+  say("set", sigaltstack(&mine, &before));
+  say("before", before.ss_flags);
+  say_signal_stack("mine");
+  mine.ss_flags = SS_DISABLE;
+  say("taken back", sigaltstack(&mine, &before));
+  say("was mine", before.ss_sp == memory);
+  say_signal_stack("at last");
+}
+
+int signal_stacks() {
+  see_signal_stacks();
+  std::thread(see_signal_stacks).join();
+  return 0;
+}
+
+// As run-times do that tell the end of the stack from other faults.
+int own_signal_stack() {
+  alignas(16) static char memory[1 << 16];
+  stack_t mine{};
+  mine.ss_sp = memory;
+  mine.ss_size = sizeof memory;
+  sigaltstack(&mine, nullptr);
+  struct sigaction action {};
+  action.sa_flags = SA_ONSTACK;
+  action.sa_handler = [](int) {
+    char here;
+    say("on its stack", &here >= memory && &here < memory + sizeof memory);
+    siglongjmp(back, 1);
+  };
+  sigaction(SIGSEGV, &action, nullptr);
+  if (sigsetjmp(back, 1) == 0) sink = deep(0);
+  say("recovered", 1);
+  return 0;
+}
+
+// It asks for a stack that nobody has made; threads that begin afterwards have none.
+int handler_on_stack() {
+  struct sigaction action {};
+  action.sa_flags = SA_ONSTACK;
+  action.sa_handler = [](int) { siglongjmp(back, 1); };
+  sigaction(SIGSEGV, &action, nullptr);
+  if (sigsetjmp(back, 1) == 0) crash_here();
+  std::thread([] {
+    if (sigsetjmp(back, 1) == 0) crash_here();
+    say_signal_stack("in a thread");
+    say("recovered", 2);
+  }).join();
+  return 0;
+}
+
+long mappings() {
+  long lines = 0;
+  std::FILE* maps = std::fopen("/proc/self/maps", "r");
+  for (int byte = std::fgetc(maps); byte != EOF; byte = std::fgetc(maps)) lines += byte == '\n';
+  std::fclose(maps);
+  return lines;
+}
+
+// Nothing is left of threads that have ended.
+int many_threads() {
+  auto round = [] {
+    for (int i = 0; i < 100; ++i) std::thread([] {}).join();
+    return mappings();
+  };
+  round();
+  long before = round();
+  say("more mappings", round() - before);
+  return 0;
+}
+
 int leader() {
   pid_t pid = fork();
   if (pid == 0) {
@@ -169,5 +260,11 @@ int main(int count, char** words) {
   if (std::strcmp(way, "blocked") == 0) return blocked();
   if (std::strcmp(way, "leader") == 0) return leader();
   if (std::strcmp(way, "abort") == 0) abort();
+  if (std::strcmp(way, "deep") == 0) sink = deep(0);
+  if (std::strcmp(way, "deep_thread") == 0) std::thread([] { sink = deep(0); }).join();
+  if (std::strcmp(way, "signal_stacks") == 0) return signal_stacks();
+  if (std::strcmp(way, "own_signal_stack") == 0) return own_signal_stack();
+  if (std::strcmp(way, "handler_on_stack") == 0) return handler_on_stack();
+  if (std::strcmp(way, "many_threads") == 0) return many_threads();
   return 2;
 }
