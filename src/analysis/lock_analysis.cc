@@ -258,7 +258,7 @@ Result<LockReport> examine_locks(Target& target, const LockQuestion& question, c
   LockObserver observer(target);
   auto scene = observer.look();
   if (!scene) return tl::unexpected<Error>(std::move(scene).error());
-  const bool is_live = target.info().kind == TargetKind::live;
+  const bool is_live = target.info().kind == TargetKind::live, moves = is_live && !target.info().is_held;
   // What stacks tell about waits makes another look at them worthwhile.
   const LockWords nameless = name_unknown_waits(observer, *scene, helpers);
   auto look_again = [&]() -> Result<void> {
@@ -271,7 +271,7 @@ Result<LockReport> examine_locks(Target& target, const LockQuestion& question, c
   find_initialisers(observer, *scene, helpers);
   if (observer.has_learned()) CULPRIT_TRY(look_again());
   std::vector<bool> still(scene->waits.size(), true);
-  if (is_live && !question.single_look) {
+  if (moves && !question.single_look) {
     std::this_thread::sleep_for(std::chrono::nanoseconds(question.between));
     if (question.all_stacks) {
       const LockScene first = std::move(*scene);
@@ -282,7 +282,7 @@ Result<LockReport> examine_locks(Target& target, const LockQuestion& question, c
     }
   }
   // Whoever does not stand changes what the others wait for.
-  while (is_live && !verify(target, observer, *scene, still)) {
+  while (moves && !verify(target, observer, *scene, still)) {
   }
 
   const JudgedScene judged{*scene, still};
@@ -291,7 +291,7 @@ Result<LockReport> examine_locks(Target& target, const LockQuestion& question, c
   report.is_live = is_live;
   report.pid = target.info().pid;
   report.threads = static_cast<uint32_t>(scene->own_threads);
-  report.seconds_between = is_live && !question.single_look ? static_cast<double>(question.between) / 1e9 : 0;
+  report.seconds_between = moves && !question.single_look ? static_cast<double>(question.between) / 1e9 : 0;
   report.moved = static_cast<uint64_t>(std::ranges::count(still, false));
   report.notes = scene->notes;
   for (const Loss& loss : target.info().losses) {
@@ -300,7 +300,8 @@ Result<LockReport> examine_locks(Target& target, const LockQuestion& question, c
     report.exact &= !meaning_of(loss.kind).makes_partial;
   }
   if (question.address) CULPRIT_TRY(explain(report, target, observer, *scene, *question.address, helpers));
-  if (helpers.stacks) add_waiting_times(report, question);
+  // A thread that is held has not stood since it began to wait.
+  if (helpers.stacks && moves) add_waiting_times(report, question);
   add_stacks(report, question, helpers);
   add_what_owners_do(report, helpers);
   add_places_taken(report, helpers);

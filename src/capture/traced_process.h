@@ -22,6 +22,7 @@ struct TracedProcess {
   bool has_listener = false;  // somebody answers some of its calls, maybe with a handle
   uint64_t known_answers = 0;
 
+  bool has_page = false;    // it was looked at before its death
   bool is_leaving = false;  // it is let go, thread by thread
 };
 

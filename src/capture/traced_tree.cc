@@ -182,17 +182,40 @@ void TracedTree::on_interrupted(Tracee& thread, int signal) {
   if (std::exchange(thread.is_interrupted, false)) tracing::mend_interrupted_call(thread.tid);
 }
 
-// About to be delivered.
+// About to be delivered. May remove the thread.
 void TracedTree::on_signal(Tracee& thread, int signal) {
   thread.signal = signal;
-  if (!look_at_death_ || thread.process == nullptr || !dies_of(thread.process->book->pid, signal)) return;
+  if (!watch_death_ || thread.process == nullptr || !dies_of(thread.process->book->pid, signal)) return;
+  dying_.push_back(thread.tid);
+  if (!is_holding_) look_at_deaths(thread.tid);  // else who holds them all does
+}
+
+// Nobody runs meanwhile. More may come to their death before all stand.
+void TracedTree::look_at_deaths(uint32_t asking) {
+  stop_all();
+  for (uint32_t tid : std::exchange(dying_, {})) {
+    auto found = threads_.find(tid);
+    auto end = tracing::signal_info(tid);
+    if (found != threads_.end() && end) look_at_death(found->second, *end);
+  }
+  is_holding_ = false;
+  for (Tracee* thread : stopped_threads())
+    if (thread->tid != asking) go_on(*thread);
+}
+
+void TracedTree::look_at_death(const Tracee& thread, const siginfo_t& end) {
   auto registers = tracing::registers(thread.tid);
-  auto info = tracing::signal_info(thread.tid);
-  if (!registers || !info || tracing::is_32_bit(*registers)) return;
+  if (thread.process == nullptr || thread.process->has_page || !registers || tracing::is_32_bit(*registers)) return;
+  thread.process->has_page = true;
   Death death{.pid = thread.process->book->pid, .tid = thread.tid, .registers = std::bit_cast<Registers>(*registers)};
-  static_assert(sizeof death.info == sizeof *info);
-  memcpy(death.info.data(), &*info, sizeof *info);
-  look_at_death_(death);
+  static_assert(sizeof death.info == sizeof end);
+  memcpy(death.info.data(), &end, sizeof end);
+  death.others.emplace();
+  for (const auto& [tid, other] : threads_) {
+    if (other.process != thread.process || !other.is_stopped || tid == thread.tid) continue;
+    if (auto held = tracing::registers(tid)) death.others->push_back({tid, std::bit_cast<Registers>(*held)});
+  }
+  watch_death_(death);
 }
 
 void TracedTree::on_call(Tracee& thread, Time now) {

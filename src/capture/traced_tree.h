@@ -2,9 +2,12 @@
 // used by one thread only, which is the tracer.
 #pragma once
 
+#include <signal.h>
+
 #include <memory>
 #include <string>
 #include <unordered_map>
+#include <vector>
 
 #include "base/result.h"
 #include "capture/hand_over.h"
@@ -36,7 +39,7 @@ class TracedTree {
   void on_change(uint32_t tid, int status);
 
   // Processes are looked at before they die of a signal that makes cores.
-  void watch_deaths(LookAtDeath look) { look_at_death_ = std::move(look); }
+  void watch_deaths(LookAtDeath look) { watch_death_ = std::move(look); }
 
   void take_snapshots(SnapshotReason reason);
   void hand_on_losses();
@@ -66,6 +69,9 @@ class TracedTree {
 
   void on_stop(Tracee& thread, int status, Time now);
   void on_signal(Tracee& thread, int signal);
+  void look_at_deaths(uint32_t asking);
+  void look_at_death(const Tracee& thread, const siginfo_t& end);
+  bool is_ended_by_filter(const Tracee& thread) const;
   void on_call(Tracee& thread, Time now);
   void on_entry(Tracee& thread);
   void on_trace_request(Tracee& thread);
@@ -95,7 +101,8 @@ class TracedTree {
   std::unordered_map<uint32_t, Tracee> threads_;
   std::unordered_map<uint32_t, std::unique_ptr<TracedProcess>> processes_;  // by pid; none that was let go
   bool is_holding_ = false;                                                 // whoever stops stays stopped
-  LookAtDeath look_at_death_;
+  LookAtDeath watch_death_;
+  std::vector<uint32_t> dying_;  // threads that are about to die, and have not been looked at
   int wait_option_ = 0;
   uint32_t first_pid_ = 0;
   struct Awaited {  // executes the program soon

@@ -1,19 +1,21 @@
 // The part of TracedTree in which processes begin and end: to be traced, to run a program, to run at all.
 #include <fmt/core.h>
+#include <linux/audit.h>
 #include <signal.h>
 #include <sys/ptrace.h>
 #include <sys/wait.h>
 #include <time.h>
 
 #include <algorithm>
+#include <bit>
 
 #include "base/syscall.h"
 #include "capture/program_examination.h"
 #include "capture/ptrace_requests.h"
-#include "target/ptrace_threads.h"
 #include "capture/traced_tree.h"
 #include "capture/tsc_clock.h"
 #include "format/procfs.h"
+#include "target/ptrace_threads.h"
 
 namespace culprit {
 namespace {
@@ -28,6 +30,20 @@ Result<void> check_program(uint32_t pid) {
   if (program.kind != ProgramKind::other_word_size && program.kind != ProgramKind::other_machine) return {};
   return fail(ErrorKind::unsupported,
               fmt::format("process {} runs {}: culprit does not know its system calls", pid, program.what));
+}
+
+// As the kernel's core would have it (force_sig_seccomp in kernel/signal.c): the call stands in the registers.
+siginfo_t end_by_filter(uint32_t tid) {
+  constexpr int by_filter = 1;  // SYS_SECCOMP (asm-generic/siginfo.h), which not every libc has
+  siginfo_t end{};
+  end.si_signo = SIGSYS;
+  end.si_code = by_filter;
+  auto registers = tracing::registers(tid);
+  if (!registers) return end;
+  end.si_call_addr = std::bit_cast<void*>(registers->rip);
+  end.si_syscall = static_cast<int>(registers->orig_rax);
+  end.si_arch = AUDIT_ARCH_X86_64;
+  return end;
 }
 
 }  // namespace
@@ -149,11 +165,20 @@ void TracedTree::on_next_exec(Tracee& thread, Time now) {
   if (process.has_listener) handles_.begin_to_compare(thread);
 }
 
+// A seccomp filter that kills sends no signal: what is left is the number that the process ends with. Where other
+// threads live on, the filter may have ended this one alone.
+bool TracedTree::is_ended_by_filter(const Tracee& thread) const {
+  constexpr uint64_t signal_bits = 0x7f;
+  bool is_last = thread.process->threads - thread.process->exiting == 1;
+  return is_last && (tracing::event_message(thread.tid) & signal_bits) == SIGSYS;
+}
+
 void TracedTree::on_exiting(Tracee& thread) {
   bool was_forking = thread.call.is_valid && traced_call(thread.call.number).kind == CallKind::fork;
   if (was_forking || thread.process == nullptr) find_parents();
   if (thread.process == nullptr) return;
   TracedProcess& process = *thread.process;
+  if (watch_death_ && is_ended_by_filter(thread)) look_at_death(thread, end_by_filter(thread.tid));
   handles_.on_end_of_sight(thread, true);
   if (!std::exchange(thread.is_exiting, true)) process.exiting++;
   if (process.exiting == process.threads && !thread.has_own_table)

@@ -78,7 +78,8 @@ enum class TargetKind : uint8_t { live, core };
 
 struct TargetInfo {
   TargetKind kind = TargetKind::live;
-  std::string name;  // as the user called it: a pid, a path
+  std::string name;      // as the user called it: a pid, a path
+  bool is_held = false;  // live, and nothing of it moves as long as this target is there
   uint32_t pid = 0;
   std::string executable;  // path of the program's file; empty: unknown
   std::string command;     // arguments joined by blanks

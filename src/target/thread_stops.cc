@@ -48,19 +48,6 @@ bool was_blocked(const Registers& registers) {
   return call >= 0 && std::ranges::count(restart_errors, result) != 0;
 }
 
-void set_registers(TargetThread& thread, const user_regs_struct& raw) {
-  thread.registers = std::bit_cast<Registers>(raw);
-  const Registers& registers = thread.registers;
-  thread.known = RegistersKnown::all;
-  thread.unknown_because.clear();
-  if (!was_blocked(registers))
-    thread.blocked_in.reset();
-  else if (!thread
-                .blocked_in)  // what /proc said is better: a call that was interrupted before is "restart_syscall" now
-    thread.blocked_in = BlockingCall{
-        registers.orig_rax, {registers.rdi, registers.rsi, registers.rdx, registers.r10, registers.r8, registers.r9}};
-}
-
 struct Stop {
   TargetThread* thread;
   TracedThread traced;
@@ -76,7 +63,7 @@ void take(Stop& stop, const CopyStack& copy_stack) {
   user_regs_struct raw{};
   bool is_read = stop.traced.read_registers(raw);
   if (is_read) {
-    set_registers(*stop.thread, raw);
+    set_registers(*stop.thread, std::bit_cast<Registers>(raw));
     stop.thread->signal = stop.traced.reason().signal;
     copy_stack(*stop.thread);
   } else {
@@ -134,6 +121,18 @@ void take_some(uint32_t pid, std::span<TargetThread* const> threads, const CopyS
 
 }  // namespace
 
+void set_registers(TargetThread& thread, const Registers& registers) {
+  thread.registers = registers;
+  thread.known = RegistersKnown::all;
+  thread.unknown_because.clear();
+  if (!was_blocked(registers))
+    thread.blocked_in.reset();
+  else if (!thread
+                .blocked_in)  // what /proc said is better: a call that was interrupted before is "restart_syscall" now
+    thread.blocked_in = BlockingCall{
+        registers.orig_rax, {registers.rdi, registers.rsi, registers.rdx, registers.r10, registers.r8, registers.r9}};
+}
+
 void take_by_stopping(uint32_t pid, std::span<TargetThread* const> threads, const CopyStack& copy_stack) {
   if (threads.empty()) return;
   in_own_thread([&] {
@@ -164,7 +163,7 @@ Result<void> take_all_at_once(uint32_t pid, std::vector<TargetThread>& threads, 
       auto looked = known == threads.end() ? look_at_thread(pid, stopped.traced.tid()) : std::optional(*known);
       if (!looked || !stopped.is_read) continue;
       TargetThread& thread = taken.emplace_back(std::move(*looked));
-      set_registers(thread, stopped.registers);
+      set_registers(thread, std::bit_cast<Registers>(stopped.registers));
       if (work.look_at_all) thread.wide_registers = stopped.traced.read_wide_registers();
       thread.signal = stopped.traced.reason().signal;
       if (work.copy_stack) work.copy_stack(thread);

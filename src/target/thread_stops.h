@@ -15,6 +15,9 @@ namespace culprit {
 // Copies the stack of a thread that is stopped, whose registers are known.
 using CopyStack = std::function<void(const TargetThread&)>;
 
+// Of a thread that is stopped: also `blocked_in`.
+void set_registers(TargetThread& thread, const Registers& registers);
+
 // Sets registers, `blocked_in`, `stopped_for`; or `unknown_because` (state 'X': it is gone).
 void take_by_stopping(uint32_t pid, std::span<TargetThread* const> threads, const CopyStack& copy_stack);
 

@@ -28,7 +28,9 @@ TEST_P(DeathWatch, TheProgramSeesNothingOfIt) {
 
 INSTANTIATE_TEST_SUITE_P(Ways, DeathWatch,
                          ::testing::Values("plain", "recovers", "sees_defaults", "hands_on", "child", "vfork_child",
-                                           "spawned", "two_threads", "sandboxed", "blocked", "leader", "abort"),
+                                           "spawned", "two_threads", "sandboxed", "blocked", "leader", "abort", "deep",
+                                           "deep_thread", "signal_stacks", "own_signal_stack", "handler_on_stack",
+                                           "many_threads"),
                          [](const auto& info) { return std::string(info.param); });
 
 size_t pages_of(const char* way, const Words& options = {}) {
@@ -41,13 +43,25 @@ TEST(RunCrash, ChildrenHavePagesToo) {
   EXPECT_EQ(pages_of("child"), 1);
   EXPECT_EQ(pages_of("spawned"), 1);
   EXPECT_EQ(pages_of("leader"), 1);
+  EXPECT_EQ(pages_of("vfork_child"), 1);
   EXPECT_EQ(pages_of("child", {"--via", "ptrace"}), 1);
+}
+
+// Where nothing of culprit can run in the process, a tracer looks.
+TEST(RunCrash, ATracerSeesAlsoWhatEndsAtOnce) {
+  for (const char* way : {"blocked", "sandboxed", "two_threads"})
+    EXPECT_EQ(pages_of(way, {"--via", "ptrace"}), 1) << way;
 }
 
 TEST(RunCrash, AProcessHasOnePageHoweverManyOfItsThreadsDie) {
   EXPECT_EQ(pages_of("two_threads"), 1);
   EXPECT_EQ(pages_of("hands_on"), 1);
   EXPECT_EQ(pages_of("recovers"), 0);
+}
+
+// Where no room is left on the thread's own stack, and the program has no other.
+TEST(RunCrash, ThreadsWithoutStackHavePagesToo) {
+  for (const char* way : {"deep", "deep_thread"}) EXPECT_EQ(pages_of(way), 1) << way;
 }
 
 TEST(RunCrash, ThePageComesBeforeTheLeaks) {
@@ -88,6 +102,10 @@ TEST(RunCrash, NamesWhoTookAllHandles) {
   EXPECT_GE(handles.at("types").at("eventfd").get<int>(), 50);
   EXPECT_THAT(handles.at("maker").get<std::string>(), ContainsRegex("take_one.* at full_handles.cc:8"));
   EXPECT_GT(page.at("use").at("memory").at("resident").get<uint64_t>(), 0);
+  // Its own, and not what it shares with culprit.
+  EXPECT_LT(page.at("use").at("memory").at("address_space").get<uint64_t>(), uint64_t{1} << 30);
+  EXPECT_GE(page.at("use").at("uptime").at("process").get<double>(), 0);
+  EXPECT_GT(page.at("use").at("uptime").at("machine"), page.at("use").at("uptime").at("process"));
   Ran ran = run(under_culprit({}, {program("full_handles")}));
   EXPECT_THAT(ran.err, HasSubstr("EMFILE likely: "));
 }
