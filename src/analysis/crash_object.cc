@@ -6,6 +6,7 @@
 #include <array>
 
 #include "analysis/function_code.h"
+#include "base/glob.h"
 
 namespace culprit {
 namespace {
@@ -202,7 +203,29 @@ class ObjectFinder {
   Module openable_;
 };
 
-std::optional<Use> use_of(const CrashScene& scene) {
+// Functions of the C library that use no memory but what their first argument points to, in whatever machine code:
+// theirs for the newest processors cannot be read.
+constexpr std::string_view use_first_argument[] = {
+    "strlen",      "__strlen_*",  "strnlen",       "__strnlen_*", "strchr",     "__strchr_*",
+    "strrchr",     "__strrchr_*", "__strchrnul*",  "memchr",      "__memchr_*", "memrchr",
+    "__memrchr_*", "rawmemchr",   "__rawmemchr_*", "wcslen",      "__wcslen_*"};
+
+// What such a function was given, where it was nothing.
+std::optional<Use> use_by_library(CrashScene& scene) {
+  constexpr uint64_t near_null = 4096;
+  constexpr uint8_t machine_rdi = 7;
+  if (!scene.address || *scene.address >= near_null) return {};
+  uint64_t rip = scene.registers().rip;
+  TargetNames::Place place = scene.names.place_of(rip);
+  if (place.module == nullptr || !place.symbol || place.symbol->kind != SymbolKind::function) return {};
+  std::string_view path = place.module->module.path;
+  bool is_libc = path.substr(path.rfind('/') + 1).starts_with("libc.so");
+  auto matches = [&](std::string_view glob) { return glob_matches(glob, place.symbol->name); };
+  if (!is_libc || std::ranges::none_of(use_first_argument, matches)) return {};
+  return Use{.address = rip - place.offset, .reg = machine_rdi, .rsp = scene.registers().rsp};
+}
+
+std::optional<Use> use_of(CrashScene& scene) {
   uint64_t rsp = scene.registers().rsp;
   if (scene.caller_call) {  // no code was where it led to
     const InstructionOperands& call = *scene.caller_call;
@@ -211,7 +234,7 @@ std::optional<Use> use_of(const CrashScene& scene) {
     if (!use.reg && !call.memory.empty()) use.operand = &call.memory.front();
     return use.reg || use.operand != nullptr ? std::optional(use) : std::nullopt;
   }
-  if (!scene.instruction) return {};
+  if (!scene.instruction) return use_by_library(scene);
   const InstructionOperands& instruction = *scene.instruction;
   Use use{.address = scene.registers().rip, .operand = scene.failed_operand(), .rsp = rsp};
   if (use.operand == nullptr && instruction.is_division) {

@@ -35,4 +35,11 @@ MemoryUse parse_memory_use(std::string_view status) {
           .address_space = kilobytes(value_of(status, "VmSize"))};
 }
 
+std::optional<double> parse_uptime(std::string_view text) {
+  auto seconds = leading_number<uint64_t>(take_until(text, '.'));
+  auto hundredths = leading_number<uint64_t>(text.substr(0, 2));
+  if (!seconds || !hundredths) return {};
+  return static_cast<double>(*seconds) + static_cast<double>(*hundredths) / 100;
+}
+
 }  // namespace culprit

@@ -1,4 +1,4 @@
-// More of /proc/PID/status than procfs.h reads (proc_pid_status(5)). Any bytes are safe.
+// More of /proc/PID/status than procfs.h reads (proc_pid_status(5)), and /proc/uptime. Any bytes are safe.
 #pragma once
 
 #include <cstdint>
@@ -18,5 +18,8 @@ struct MemoryUse {
   std::optional<uint64_t> resident, most_resident, swapped, address_space;  // VmRSS, VmHWM, VmSwap, VmSize
 };
 MemoryUse parse_memory_use(std::string_view status);
+
+// /proc/uptime: seconds since the machine began. Nothing: the text is none.
+std::optional<double> parse_uptime(std::string_view text);
 
 }  // namespace culprit

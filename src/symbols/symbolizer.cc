@@ -179,7 +179,7 @@ ModuleSymbols OpenedModule::used() const {
     explain(files_.module_problem, "no symbols");
   } else if (used.best == SymbolQuality::debug_info) {
     if (!missing.empty())
-      explain("the split debug info " + missing + " is missing", "its inlined functions are not shown");
+      explain("the split debug info " + missing + " is missing", "its inlined functions and variables are not shown");
     if (missing.empty() && !problem.empty() && !workers_.empty()) used.note = name_ + ": " + problem;
   } else if (used.best == SymbolQuality::symbol_table) {
     explain("it has no debug info, so that there are no lines", "build it with -g, " + advice());

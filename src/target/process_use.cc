@@ -2,12 +2,15 @@
 
 #include <fmt/core.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "base/syscall.h"
 #include "format/cgroup.h"
 #include "format/process_status.h"
+#include "format/procfs.h"
 #include "target/handle_links.h"
 
 namespace culprit {
@@ -31,12 +34,29 @@ void look_at_handles(uint32_t pid, ProcessUse& use) {
   use.handle_limit = soft_limit(pid, RLIMIT_NOFILE);
 }
 
+void look_at_age(uint32_t pid, ProcessUse& use) {
+  auto stat = parse_stat(text_of(fmt::format("/proc/{}/stat", pid)));
+  use.machine_seconds = parse_uptime(text_of("/proc/uptime"));
+  if (!stat || !use.machine_seconds) return;
+  double began = static_cast<double>(stat->start_ticks) / static_cast<double>(sysconf(_SC_CLK_TCK));
+  use.seconds = std::max(0.0, *use.machine_seconds - began);
+}
+
+// The memory that the agent shares with culprit.
+uint64_t session_size(uint32_t pid) {
+  uint64_t size = 0;
+  for (const MapsEntry& entry : parse_maps(text_of(fmt::format("/proc/{}/maps", pid))))
+    if (entry.path == "/memfd:culprit-session") size += entry.end - entry.start;
+  return size;
+}
+
 void look_at_memory(uint32_t pid, ProcessUse& use) {
   MemoryUse memory = parse_memory_use(text_of(fmt::format("/proc/{}/status", pid)));
   use.resident = memory.resident;
   use.most_resident = memory.most_resident;
   use.swapped = memory.swapped;
   use.address_space = memory.address_space;
+  if (use.address_space) *use.address_space -= std::min(*use.address_space, session_size(pid));
   use.address_space_limit = soft_limit(pid, RLIMIT_AS);
   use.data_limit = soft_limit(pid, RLIMIT_DATA);
 }
@@ -67,6 +87,7 @@ void look_at_group(uint32_t pid, ProcessUse& use) {
 
 ProcessUse look_at_use(uint32_t pid) {
   ProcessUse use;
+  look_at_age(pid, use);
   look_at_handles(pid, use);
   look_at_memory(pid, use);
   look_at_group(pid, use);

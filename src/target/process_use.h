@@ -9,11 +9,14 @@
 namespace culprit {
 
 struct ProcessUse {
+  std::optional<double> seconds, machine_seconds;  // since the process, and since the machine began
+
   std::map<std::string, uint64_t> handles;  // by type
   uint64_t handle_count = 0;
   std::optional<uint64_t> handle_limit;  // soft RLIMIT_NOFILE; nothing: unlimited, or not known
 
-  // Bytes. Nothing: not known; of limits also: there is none.
+  // Bytes. Nothing: not known; of limits also: there is none. The address space is the program's own: what culprit
+  // shares with it is not counted.
   std::optional<uint64_t> resident, most_resident, swapped, address_space;
   std::optional<uint64_t> address_space_limit, data_limit;  // soft RLIMIT_AS, RLIMIT_DATA
 

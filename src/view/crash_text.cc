@@ -262,6 +262,8 @@ class CrashPage {
       std::string id = module.module.build_id.empty() ? "no build id" : printable(module.module.build_id);
       row(label, fmt::format("{} {}, {}", name, id, symbols_words(module.symbols)));
       label = "";
+      // Lines, and yet something of the debug info is missing.
+      if (module.symbols == SymbolQuality::debug_info && !module.note.empty()) row(label, printable(module.note));
     }
     row("bucket", report_.bucket);
     row("hash", report_.hash);

@@ -63,6 +63,12 @@ std::string memory_words(const ProcessUse& use) {
                  use.data_limit ? fmt::format("data limited to {}", bytes_in_words(*use.data_limit)) : ""});
 }
 
+std::string age_words(const ProcessUse& use) {
+  if (!use.seconds || !use.machine_seconds) return "";
+  return fmt::format("{}, {} after the machine began", duration_in_words(*use.seconds),
+                     duration_in_words(*use.machine_seconds));
+}
+
 std::string group_words(const ProcessUse& use) {
   std::string kills;
   if (use.oom_kills && *use.oom_kills != 0)
@@ -83,6 +89,7 @@ Json number_or_nothing(Bytes64 number) { return number ? Json(*number) : Json(nu
 
 std::string process_use_text(const ProcessUse& use, std::string_view handle_maker, const TextStyle& style) {
   std::string text;
+  if (std::string words = age_words(use); !words.empty()) text += row("uptime", words, style);
   if (use.handle_count != 0) text += row("handles", handles_words(use, handle_maker, style), style);
   if (std::string words = memory_words(use); !words.empty()) text += row("memory", words, style);
   if (std::string words = group_words(use); !words.empty()) text += row("cgroup", words, style);
@@ -91,7 +98,10 @@ std::string process_use_text(const ProcessUse& use, std::string_view handle_make
 }
 
 Json process_use_json(const ProcessUse& use, const std::string& handle_maker) {
-  return {{"handles",
+  return {{"uptime",
+           {{"process", use.seconds ? Json(*use.seconds) : Json(nullptr)},
+            {"machine", use.machine_seconds ? Json(*use.machine_seconds) : Json(nullptr)}}},
+          {"handles",
            {{"count", use.handle_count},
             {"limit", number_or_nothing(use.handle_limit)},
             {"full", use.handles_are_full()},

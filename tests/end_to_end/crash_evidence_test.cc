@@ -215,6 +215,26 @@ TEST_F(CrashEvidence, SaysThatTheSourceIsNewerThanTheProgram) {
   EXPECT_THAT(run({culprit_path(), "crash", core}).out, HasSubstr("this file was changed after the program was built"));
 }
 
+TEST_F(CrashEvidence, OfSplitDebugInfoHasNamesOrSaysThatItIsGone) {
+  if (tool("g++").empty()) GTEST_SKIP() << "g++ is not installed";
+  std::string source = folder_ / "split.cc", object = folder_ / "split.o", split = folder_ / "split";
+  write_file(source,
+             "struct Cart { char name[24]; long total; };\n"
+             "__attribute__((noinline)) void add(Cart* cart) { cart->total = 5; }\n"
+             "int main(int count, char**) { add(reinterpret_cast<Cart*>(count - 1L)); }\n");
+  ASSERT_EQ(run({tool("g++"), "-g", "-O1", "-gsplit-dwarf", "-c", source, "-o", object}).ending(), "exit 0");
+  ASSERT_EQ(run({tool("g++"), object, "-o", split}).ending(), "exit 0");
+  std::string core = core_of({split}, folder_);
+  EXPECT_THAT(page_of(core).at("what").get<std::string>(), HasSubstr("`cart->total`"));
+  std::filesystem::remove(folder_ / "split.dwo");
+  Json page = page_of(core);
+  EXPECT_EQ(page.at("cause"), "null_write");
+  EXPECT_TRUE(page.at("object").is_null());
+  std::string text = run({culprit_path(), "crash", core}).out;
+  EXPECT_THAT(text, HasSubstr("split debug info"));
+  EXPECT_THAT(text, HasSubstr("its inlined functions and"));
+}
+
 class BlameRules : public CrashEvidence {
  protected:
   std::string rules(std::string_view text) {
