@@ -84,6 +84,14 @@ Result<void> keep_core(const std::string& path, const StreamedCore& core) {
   return write_file(path, std::string_view(reinterpret_cast<const char*>(mapping->data()), core.size));
 }
 
+// Debug files of a container's own come before ours; none is taken that belongs to another build.
+SymbolOptions symbol_options(const LastLook& look) {
+  SymbolOptions options;
+  if (std::string root = look.root_path(); !root.empty())
+    options.debug_directories.insert(options.debug_directories.begin(), root + "/usr/lib/debug");
+  return options;
+}
+
 Result<CrashReport> page_of(const StreamedCore& core, const LastLook& look, const std::string& name) {
   auto mapping = Mapping::of_fd(core.file.get(), name);
   if (!mapping) return tl::unexpected<Error>(std::move(mapping).error());
@@ -91,8 +99,9 @@ Result<CrashReport> page_of(const StreamedCore& core, const LastLook& look, cons
   source.places.root = look.root_path();
   auto target = open_core_bytes(mapping->bytes(), std::move(source));
   if (!target) return tl::unexpected<Error>(std::move(target).error());
-  Symbolizer symbolizer;
-  auto page = page_about(**target, symbolizer, no_progress);
+  SymbolOptions options = symbol_options(look);
+  Symbolizer symbolizer(options);
+  auto page = page_about(**target, symbolizer, no_progress, options);
   if (page) page->use = look.use;
   return page;
 }

@@ -16,10 +16,10 @@ constexpr int no_progress = -1;    // the terminal is the program's
 
 }  // namespace
 
-Result<CrashReport> page_about(Target& target, Symbolizer& symbolizer, int progress_fd) {
+Result<CrashReport> page_about(Target& target, Symbolizer& symbolizer, int progress_fd, const SymbolOptions& options) {
   Progress progress(progress_fd, "looking up addresses");
-  TargetNames names(target, {});
-  LockQuestioner locks(target);
+  TargetNames names(target, options);
+  LockQuestioner locks(target, options);
   CrashHelpers helpers{.names = names};
   helpers.lookup = [&](std::span<const SymbolRequest> requests) {
     return symbolizer.symbolize(requests, [&](size_t done, size_t total) { progress.show(done, total); });

@@ -12,8 +12,9 @@
 
 namespace culprit {
 
-// `symbolizer` keeps what it knows of modules, for the next one.
-Result<CrashReport> page_about(Target& target, Symbolizer& symbolizer, int progress_fd);
+// `symbolizer` keeps what it knows of modules, for the next one; `options` are those it was made with.
+Result<CrashReport> page_about(Target& target, Symbolizer& symbolizer, int progress_fd,
+                               const SymbolOptions& options = {});
 
 // Pages of processes that had no handle left say who made most of them.
 void name_handle_makers(Crashes& crashes, const HandleReport& report);

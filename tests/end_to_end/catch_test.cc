@@ -274,6 +274,33 @@ TEST_F(CatchInstalled, ProcessesOfOtherPidNamespacesAreFound) {
   EXPECT_GE(page.at("use").at("handles").at("count"), 64);
 }
 
+// A stripped program in a root directory of its own, whose debug file is there and nowhere else.
+TEST_F(CatchInstalled, DebugFilesOfAContainerAreTaken) {
+  std::string objcopy = tool("objcopy"), strip = tool("strip"), readelf = tool("readelf");
+  if (objcopy.empty() || strip.empty() || readelf.empty()) GTEST_SKIP() << "binutils are not installed";
+  std::string root = place_ / "root", victim = program("crash_victim_static");
+  std::string notes = run({readelf, "-n", victim}).out;
+  constexpr std::string_view label = "Build ID: ";
+  size_t at = notes.find(label);
+  if (at == notes.npos) GTEST_SKIP() << "the compiler gives programs no build id";
+  std::string id = notes.substr(at + label.size(), 40);
+  std::string debug = root + "/usr/lib/debug/.build-id/" + id.substr(0, 2);
+  std::filesystem::create_directories(debug);
+  ASSERT_EQ(run({objcopy, "--only-keep-debug", victim, debug + "/" + id.substr(2) + ".debug"}).ending(), "exit 0");
+  ASSERT_EQ(run({strip, "-o", root + "/victim", victim}).ending(), "exit 0");
+  install();
+  Ran ran = run({"/victim", "null_write"}, {.in_child = [&] {
+                  allow_core();
+                  if (::chroot(root.c_str()) != 0 || ::chdir("/") != 0) ::_exit(9);
+                }});
+  EXPECT_EQ(ran.signal(), SIGSEGV);
+  wait_for(1);
+  run(catch_words("uninstall", state_));
+  Json page = Json::parse(run(catch_words("show", state_, {"--json"})).out, nullptr, false);
+  EXPECT_EQ(page.at("cause"), "null_write");
+  EXPECT_THAT(page.at("what").get<std::string>(), HasSubstr("`cart->total`"));
+}
+
 TEST_F(CatchInstalled, WhatSomebodyElseWroteMeanwhileStays) {
   install();
   set_pattern("core.somebody\n");
