@@ -70,6 +70,34 @@ std::string processes_text(const HandleReport& report, const HandleTextOptions& 
   return text;
 }
 
+struct NumberedWord {
+  std::string_view many, one;
+  bool is_verb = false;  // the sentence's own ends with its first comma
+};
+constexpr NumberedWord numbered_words[] = {{"were", "was", true}, {"are", "is", true}, {"have", "has", true},
+                                           {"end", "ends", true}, {"they", "it"},      {"their", "its"}};
+
+// "1 block was skipped because it is damaged", from "blocks were skipped because they are damaged".
+std::string said_of_one(std::string_view meaning) {
+  std::string words = "1 ";
+  bool is_own = true;
+  for (size_t at = 0; at < meaning.size();) {
+    std::string_view word = meaning.substr(at, meaning.find_first_of(" ,:", at) - at);
+    auto known = std::ranges::find_if(
+        numbered_words, [&](const NumberedWord& each) { return each.many == word && (is_own || !each.is_verb); });
+    if (at == 0)
+      words += word.substr(0, word.size() - 1);
+    else
+      words += known == std::end(numbered_words) ? word : known->one;
+    for (at += word.size(); at < meaning.size() && std::string_view(" ,:").find(meaning[at]) != std::string_view::npos;
+         ++at) {
+      is_own = is_own && meaning[at] != ',';
+      words += meaning[at];
+    }
+  }
+  return words;
+}
+
 // "12 events were dropped": a meaning about many begins with what there are many of; others tell how often at the end.
 std::string loss_words(const MergedLoss& loss) {
   const LossMeaning& meaning = meaning_of(loss.kind);
@@ -78,7 +106,8 @@ std::string loss_words(const MergedLoss& loss) {
   std::string_view first = meaning.meaning.substr(0, meaning.meaning.find(' '));
   std::string words(meaning.meaning);
   if (std::ranges::find(plurals, first) != std::end(plurals)) {
-    words = fmt::format("{} {}", with_thousands(loss.count), meaning.meaning);
+    words = loss.count == 1 ? said_of_one(meaning.meaning)
+                            : fmt::format("{} {}", with_thousands(loss.count), meaning.meaning);
   } else if (loss.count > 1) {
     words += fmt::format(" ({} times)", with_thousands(loss.count));
   }

@@ -113,6 +113,20 @@ TEST(AsText, NeverCallsAPartialResultExact) {
   EXPECT_THAT(text, Not(HasSubstr("exact:")));
 }
 
+TEST(AsText, SaysOfOneThatItIsOne) {
+  HandleReport report = samples::with_groups({});
+  report.exact = false;
+  report.losses = {{LossKind::stack_truncated, 1, {}},
+                   {LossKind::symbols_missing, 1, {}},
+                   {LossKind::block_damaged, 1, {}},
+                   {LossKind::thread_slots, 1, {}}};
+  std::string text = as_text(report, {.style = {.columns = 200}});
+  EXPECT_THAT(text, HasSubstr("1 stack ends early: code without"));
+  EXPECT_THAT(text, HasSubstr("1 frame has no function name"));
+  EXPECT_THAT(text, HasSubstr("1 block was skipped because it is damaged"));
+  EXPECT_THAT(text, HasSubstr("1 thread found no place in shared memory, its events are missing"));
+}
+
 TEST(AsText, ShowsTenOfTenThousandGroupsAndCountsTheOthers) {
   std::vector<HandleGroup> groups(10'000, samples::leak("file", 2, samples::fun4_stack("/src/a.cc")));
   std::string text = as_text(samples::with_groups(groups), {});
