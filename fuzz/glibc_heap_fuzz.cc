@@ -27,6 +27,15 @@ void read_parts(Bytes bytes) {
 
 }  // namespace
 
+// Of a walk that is left off at every block.
+uint64_t blocks_in_steps(const HeapLayout& layout, MemoryReader& memory) {
+  uint64_t blocks = 0;
+  auto count = [&](const HeapBlock&, Bytes) { return ++blocks, false; };
+  for (HeapWalkResult walked = walk_heap(layout, memory, count); walked.left_off;)
+    walked = walk_heap(layout, memory, count, *walked.left_off);
+  return blocks;
+}
+
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   constexpr uint64_t start = 0x555500000000;
   const Bytes bytes(reinterpret_cast<const std::byte*>(data), size);
@@ -41,6 +50,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   CopiedMemory memory(start, bytes);
   uint64_t behind = start;
   std::vector<FreeLinks> links;
+  uint64_t blocks = 0;
   auto result = walk_heap(layout, memory, [&](const HeapBlock& block, Bytes first) {
     FreeLinks taken{.chunk = block.chunk()};
     if (first.size() == 16 && block.state == HeapBlockState::free) {
@@ -48,6 +58,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
       std::memcpy(&taken.previous, first.data() + 8, 8);
       links.push_back(taken);
     }
+    ++blocks;
     if (block.chunk() < behind || block.chunk() + block.chunk_size > end) __builtin_trap();
     behind = block.chunk() + block.chunk_size;
     return true;
@@ -56,6 +67,9 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     if (found.chunk < start || found.skipped > end - found.chunk) __builtin_trap();
   auto broken = check_links(layout, links, result.skipped_bytes == 0, 64);
   find_neighbours(layout, memory, broken);
+  if (size > 2) layout.arenas[0].state.bins[0] = {start - 64, start + data[1] * 16u, start};
+  if (find_unlisted(layout, links, broken).size() > 1) __builtin_trap();
+  if (result.breaks.empty() && blocks_in_steps(layout, memory) != blocks) __builtin_trap();
   for (const HeapBreak& found : broken)
     if (found.before && found.before->chunk() >= found.chunk) __builtin_trap();
   if (size > 1) place_in_heap(layout, memory, start + data[1]);

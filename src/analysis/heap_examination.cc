@@ -17,6 +17,7 @@
 #include "analysis/target_names.h"
 #include "analysis/trace_words.h"
 #include "base/text.h"
+#include "model/clock.h"
 
 namespace culprit {
 
@@ -62,7 +63,10 @@ class HeapExamination {
   Result<void> look();
   void look_at(std::span<const TargetThread> threads);
   void walk();
+  bool take(const HeapBlock& block, Bytes first);
   void look_at_block();
+  // Of what there was no time for while it stood still.
+  void look_at_rest();
   Error why_no_heap(const HeapAllocator& allocator) const;
   void take_allocator(const HeapAllocator& allocator);
   Result<void> check_arena() const;
@@ -71,6 +75,7 @@ class HeapExamination {
   void take_sizes();
   void take_types();
   void take_block();
+  bool is_mallocs_own(const FoundPointer& pointer, const HeapBlock& block) const;
   void take_registers(const TargetThread& thread, const HeapBlock& block);
   void take_leaks();
   void keep_first_groups();
@@ -90,6 +95,9 @@ class HeapExamination {
   HeapWalkResult walked_;
   FoundPointers pointers_;
   std::optional<MemorySnapshot> copy_;
+  Time deadline_ = no_deadline;  // until which it may stand still
+  uint64_t taken_ = 0;
+  bool has_run_meanwhile_ = false;  // between the first and the last look at its memory
 };
 
 // Before it is stopped, which is not worth it where there is nothing to tell: glibc's malloc may be in use beside
@@ -109,7 +117,10 @@ Result<void> HeapExamination::look() {
     if (!room) return tl::unexpected<Error>(std::move(room).error());
     copy_.emplace(std::move(*room));
   }
-  auto look_at_them = [this](std::span<const TargetThread> threads) { look_at(threads); };
+  auto look_at_them = [this](std::span<const TargetThread> threads) {
+    if (report_.is_live) deadline_ = monotonic_now() + question_.stop_at_most;
+    look_at(threads);
+  };
   Result<void> held;
   if (!question_.no_stop) {
     held = target_.hold_still(look_at_them);
@@ -122,6 +133,8 @@ Result<void> HeapExamination::look() {
     if (!threads) return tl::unexpected<Error>(std::move(threads).error());
     look_at(*threads);
   }
+  deadline_ = no_deadline;
+  if (has_run_meanwhile_) look_at_rest();
   if (copy_) walk();
   return {};
 }
@@ -129,36 +142,61 @@ Result<void> HeapExamination::look() {
 // While it stands still: only what has to be done then.
 void HeapExamination::look_at(std::span<const TargetThread> threads) {
   threads_.assign(threads.begin(), threads.end());
-  if (copy_)
-    copy_->copy(target_);
-  else
-    walk();
+  if (copy_) {
+    has_run_meanwhile_ = !copy_->copy(target_, deadline_);
+    return;
+  }
+  walk();
+  has_run_meanwhile_ = walked_.left_off || pointers_.left_off || (question_.ask == HeapAsk::block && !report_.block);
+}
+
+bool HeapExamination::take(const HeapBlock& block, Bytes first) {
+  constexpr uint64_t between_looks = 1024;
+  collected_->add(block, first);
+  return ++taken_ % between_looks != 0 || monotonic_now() < deadline_;
+}
+
+void HeapExamination::look_at_rest() {
+  report_.notes.push_back(
+      fmt::format("its memory cannot be read within {}, for which it may stand still (--stop-at-most): the rest was "
+                  "read while it ran",
+                  duration_in_words(static_cast<double>(question_.stop_at_most) / 1e9)));
+  if (copy_) return copy_->copy_rest(target_);
+  if (!layout_) return;
+  layout_->is_moving = true;
+  if (walked_.left_off)
+    walked_.add(walk_heap(
+        *layout_, memory(), [this](const HeapBlock& block, Bytes first) { return take(block, first); },
+        *walked_.left_off));
+  if (question_.ask == HeapAsk::block) look_at_block();
 }
 
 void HeapExamination::walk() {
   layout_ = find_heap(target_, memory(), threads_);
   if (!layout_) return;
-  layout_->is_moving = report_.is_live && std::ranges::none_of(threads_, [](const TargetThread& thread) {
-                         return thread.known == RegistersKnown::all;
-                       });
+  const bool is_stopped =
+      std::ranges::any_of(threads_, [](const TargetThread& thread) { return thread.known == RegistersKnown::all; });
+  layout_->is_moving = report_.is_live && (!is_stopped || has_run_meanwhile_);
   if (layout_->is_moving)
     for (HeapBreak& each : layout_->breaks) each.is_under_change = true;
   collected_.emplace(*layout_, question_, target_.modules());
-  walked_ = walk_heap(*layout_, memory(),
-                      [this](const HeapBlock& block, Bytes first) { return collected_->add(block, first); });
-  if (question_.ask == HeapAsk::block) look_at_block();
+  const Time begin = monotonic_now();
+  walked_ = walk_heap(*layout_, memory(), [this](const HeapBlock& block, Bytes first) { return take(block, first); });
+  // Its piece of the heap is walked once more.
+  const bool has_time = deadline_ == no_deadline || 2 * monotonic_now() - begin < deadline_;
+  if (question_.ask == HeapAsk::block && has_time) look_at_block();
 }
 
 void HeapExamination::look_at_block() {
-  HeapBlockReport& block = report_.block.emplace();
-  block.place = place_in_heap(*layout_, target_.memory(), question_.address);
+  if (!report_.block) report_.block.emplace().place = place_in_heap(*layout_, target_.memory(), question_.address);
+  HeapBlockReport& block = *report_.block;
   if (!block.place || !block.place->block) return;
   const HeapBlock& found = *block.place->block;
   block.first.resize(std::min<uint64_t>(found.size, shown_bytes));
   if (!target_.memory().read(found.address, block.first)) block.first.clear();
   if (found.is_in_use())
-    pointers_ =
-        find_pointers_into(target_, {found.address, found.address + std::max<uint64_t>(found.size, 1)}, most_pointers);
+    find_pointers_into(target_, {found.address, found.address + std::max<uint64_t>(found.size, 1)}, most_pointers,
+                       deadline_, pointers_);
 }
 
 Error HeapExamination::why_no_heap(const HeapAllocator& allocator) const {
@@ -204,7 +242,7 @@ void HeapExamination::take_collected() {
   take_breaks();
   report_.notes.insert(report_.notes.end(), layout_->notes.begin(), layout_->notes.end());
   if (layout_->missing_mmapped() != 0)
-    report_.notes.push_back(fmt::format("{} of {} blocks with mappings of their own were not found",
+    report_.notes.push_back(fmt::format("{} of {} blocks with mappings of their own are not counted",
                                         layout_->missing_mmapped(), layout_->parameters->mmapped_blocks));
   if (question_.ask == HeapAsk::by_size) take_sizes();
   if (question_.ask == HeapAsk::by_type) take_types();
@@ -218,6 +256,10 @@ void HeapExamination::take_breaks() {
   if (!layout_->is_moving) {
     auto linked = check_links(*layout_, collected_->links, walked_.skipped_bytes == 0, most_broken_links);
     report_.breaks.insert(report_.breaks.end(), linked.begin(), linked.end());
+    if (walked_.skipped_bytes == 0) {
+      auto unlisted = find_unlisted(*layout_, collected_->links, report_.breaks);
+      report_.breaks.insert(report_.breaks.end(), unlisted.begin(), unlisted.end());
+    }
     find_neighbours(*layout_, memory(), report_.breaks);
   }
   report_.breaks.insert(report_.breaks.end(), walked_.breaks.begin(), walked_.breaks.end());
@@ -269,16 +311,32 @@ void HeapExamination::take_block() {
     return;
   }
   if (!block.place->block) return;
+  if (block.place->block->state == HeapBlockState::top) {
+    block.where = fmt::format("in the {} bytes from {:#x} on at the end of an arena, which malloc has not given out",
+                              block.place->block->chunk_size, block.place->block->chunk());
+    block.place->block.reset();
+    block.first.clear();
+    return;
+  }
   const TypeHint hint = TypeHints(target_.modules()).hint_of(block.first, block.place->block->size);
   if (hint.table != 0 && block.place->block->is_in_use()) block.type = types_.name_of(hint.table);
   if (hint.is_array && !block.type.empty()) block.type += "[]";
   collected_->table.finish();
   collected_->free_blocks.finish();
   for (const FoundPointer& pointer : pointers_.pointers)
-    block.pointers.push_back(
-        {pointer.at, static_cast<int64_t>(pointer.value - block.place->block->address), where(pointer.at)});
+    if (!is_mallocs_own(pointer, *block.place->block))
+      block.pointers.push_back(
+          {pointer.at, static_cast<int64_t>(pointer.value - block.place->block->address), where(pointer.at)});
   block.pointers_left_out = pointers_.left_out;
   for (const TargetThread& thread : threads_) take_registers(thread, *block.place->block);
+}
+
+// Arenas and free blocks lead to chunks, and the header of the chunk behind a block begins in the block.
+bool HeapExamination::is_mallocs_own(const FoundPointer& pointer, const HeapBlock& block) const {
+  const bool is_in_arena = std::ranges::any_of(
+      layout_->arenas, [&](const HeapArena& arena) { return pointer.at - arena.state.address < arena.state.size; });
+  return is_in_arena || (pointer.value == block.chunk() + block.chunk_size &&
+                         collected_->free_blocks.holding(pointer.at) != BlockTable::none);
 }
 
 void HeapExamination::take_registers(const TargetThread& thread, const HeapBlock& block) {
@@ -297,6 +355,7 @@ void HeapExamination::take_leaks() {
   const HeapRoots roots = find_heap_roots(target_, memory(), *layout_, threads_);
   report_.unreachable =
       find_leaks({target_, memory(), collected_->table, collected_->free_blocks, roots}, types_, question_.kept);
+  report_.unreachable->is_of_one_moment = !layout_->is_moving;
   if (copy_ && copy_->bytes_left_out() != 0)
     report_.notes.push_back(
         fmt::format("{} bytes of memory were not copied: pointers in them are not known", copy_->bytes_left_out()));
@@ -340,7 +399,8 @@ void HeapExamination::count_losses() {
   for (const HeapBreak& each : report_.breaks) ++(each.is_under_change ? changed : damaged);
   losses.push_back({LossKind::heap_damaged, damaged, {}, {}});
   losses.push_back({LossKind::heap_changed, std::max(changed, places_at_work()), {}, {}});
-  losses.push_back({LossKind::heap_incomplete, report_.notes.size(), {}, {}});
+  // That it ran meanwhile is a note, too; nothing is missing for that.
+  losses.push_back({LossKind::heap_incomplete, report_.notes.size() - (has_run_meanwhile_ ? 1 : 0), {}, {}});
   std::erase_if(losses, [](const Loss& loss) { return loss.count == 0; });
   for (const Loss& loss : losses) {
     report_.losses.push_back({loss.kind, loss.count, {}});

@@ -42,6 +42,7 @@ class ListReader {
   std::optional<ThreadCache> cache_at(uint64_t block);
   std::optional<HeapThreadCache> cache_of(const TargetThread& thread, uint64_t window);
   void find_caches();
+  void find_cache_of_ended_main_thread();
   void decide_protection();
   bool is_consistent(const ThreadCache& cache, size_t list, bool is_protected);
   void follow_cache(const ThreadCache& cache, const HeapThreadCache& owner, size_t list);
@@ -113,6 +114,7 @@ void ListReader::find_caches() {
     if (thread.known != RegistersKnown::all) ++without_registers;
     if (auto found = cache_of(thread, window)) search_.layout.caches.push_back(*found);
   }
+  find_cache_of_ended_main_thread();
   if (without_registers != 0)
     search_.layout.notes.push_back(fmt::format(
         "of {} threads the registers are not known: free blocks that they keep for themselves count as in use",
@@ -122,6 +124,21 @@ void ListReader::find_caches() {
   if (has_one && caches_.empty() && without_registers == 0 && !search_.layout.regions.empty())
     search_.layout.notes.emplace_back(
         "the lists of free blocks that threads keep for themselves were not found: such blocks count as in use");
+}
+
+// A thread gives what it keeps back when it ends; but the main one does not, where it calls pthread_exit() while others
+// live (csu/libc-start.c). Its cache is the first block that this process ever asked for.
+void ListReader::find_cache_of_ended_main_thread() {
+  const uint32_t main = search_.target.info().pid;
+  const bool lives = std::ranges::find(search_.threads, main, &TargetThread::tid) != search_.threads.end();
+  const auto region = std::ranges::find(search_.layout.regions, 0u, &HeapRegion::arena);
+  if (lives || search_.threads.empty() || region == search_.layout.regions.end()) return;
+  const uint64_t block = region->start + chunk_header;
+  auto cache = cache_at(block);
+  if (!cache) return;
+  const HeapThreadCache found{block, main, cache->is_changing};
+  caches_.emplace_back(*cache, found);
+  search_.layout.caches.push_back(found);
 }
 
 bool ListReader::is_consistent(const ThreadCache& cache, size_t list, bool is_protected) {

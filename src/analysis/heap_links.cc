@@ -49,6 +49,18 @@ class LinkCheck {
   const bool is_complete_;
 };
 
+// As far as it leads to free blocks.
+void follow_bin(const MallocState::Bin& bin, std::span<const FreeLinks> all, std::vector<bool>& is_listed) {
+  for (uint64_t chunk = bin.first; chunk != bin.head;) {
+    auto found = std::ranges::lower_bound(all, chunk, {}, &FreeLinks::chunk);
+    if (found == all.end() || found->chunk != chunk) return;
+    const auto index = static_cast<size_t>(found - all.begin());
+    if (is_listed[index]) return;
+    is_listed[index] = true;
+    chunk = found->next;
+  }
+}
+
 }  // namespace
 
 std::vector<HeapBreak> check_links(const HeapLayout& layout, std::span<const FreeLinks> all, bool is_complete,
@@ -64,6 +76,31 @@ std::vector<HeapBreak> check_links(const HeapLayout& layout, std::span<const Fre
                      .arena = links.arena,
                      .is_under_change = layout.arenas[links.arena].is_busy,
                      .what = std::move(*fault)});
+  }
+  return found;
+}
+
+std::vector<HeapBreak> find_unlisted(const HeapLayout& layout, std::span<const FreeLinks> all,
+                                     std::span<const HeapBreak> breaks) {
+  std::vector<bool> is_listed(all.size());
+  for (const HeapArena& arena : layout.arenas)
+    for (const MallocState::Bin& bin : arena.state.bins) follow_bin(bin, all, is_listed);
+  std::vector<HeapBreak> found;
+  for (uint32_t arena = 0; arena < layout.arenas.size(); ++arena) {
+    if (layout.arenas[arena].is_busy || std::ranges::find(breaks, arena, &HeapBreak::arena) != breaks.end()) continue;
+    const FreeLinks* first = nullptr;
+    uint64_t count = 0;
+    for (size_t i = 0; i < all.size(); ++i) {
+      if (is_listed[i] || all[i].arena != arena) continue;
+      if (count++ == 0) first = &all[i];
+    }
+    if (count == 0) continue;
+    const std::string more = count == 1 ? "" : fmt::format(", and so are {} more of its arena", count - 1);
+    found.push_back({.chunk = first->chunk,
+                     .arena = arena,
+                     .what = fmt::format("the free block at {:#x} is in no bin{}: a block of its bin was written to "
+                                         "after it was freed",
+                                         first->chunk + chunk_header, more)});
   }
   return found;
 }

@@ -21,6 +21,11 @@ struct FreeLinks {
 std::vector<HeapBreak> check_links(const HeapLayout& layout, std::span<const FreeLinks> all, bool is_complete,
                                    size_t most);
 
+// Arenas with blocks that are free, and to which no bin leads: what was unlinked from it, by whoever wrote there. Not
+// of arenas of which `breaks` has something, as their bins are known to lead elsewhere. `all`: of the whole heap.
+std::vector<HeapBreak> find_unlisted(const HeapLayout& layout, std::span<const FreeLinks> all,
+                                     std::span<const HeapBreak> breaks);
+
 // The blocks around breaks that were not found by walking. Walks the heap if there are any.
 void find_neighbours(const HeapLayout& layout, MemoryReader& memory, std::span<HeapBreak> breaks);
 

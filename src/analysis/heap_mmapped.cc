@@ -1,6 +1,10 @@
+#include <fmt/format.h>
+
 #include <algorithm>
+#include <span>
 
 #include "analysis/heap_layout_parts.h"
+#include "analysis/heap_words.h"
 #include "analysis/memory_window.h"
 
 namespace culprit {
@@ -9,6 +13,11 @@ namespace {
 
 constexpr uint64_t page = 4096;
 constexpr uint64_t most_pages = 1 << 20;  // looked at one by one
+
+// Plain memory, with nothing of an arena.
+struct Piece {
+  uint64_t start, end;
+};
 
 // What follows the size that is said, up to the end of the mapping: since glibc 2.43 the size leaves out the header, as
 // that of other blocks does where the header of the next one begins.
@@ -65,19 +74,48 @@ bool has_all(const HeapLayout& layout) {
   return !layout.parameters || layout.mmapped.size() >= layout.parameters->mmapped_blocks;
 }
 
+// Where a block should begin whose header was overwritten: where memory begins that no other block explains, and which
+// has room for what is missing. Told only if there are just as many such places as blocks are missing.
+void tell_broken(HeapSearch& search, std::span<const Piece> pieces) {
+  const HeapLayout& layout = search.layout;
+  uint64_t missing_bytes = layout.parameters->mmapped_bytes;
+  for (const MmappedChunk& chunk : layout.mmapped) missing_bytes -= std::min(missing_bytes, chunk.mapped_bytes());
+  const uint64_t missing = layout.missing_mmapped(), least = missing == 1 ? std::max(missing_bytes, page) : page;
+  std::vector<std::pair<uint64_t, uint64_t>> places;  // and what stands where the size should
+  auto consider = [&](uint64_t start, uint64_t end) {
+    uint64_t words[2];
+    if (start >= end || end - start < least || !search.memory.read(start, std::as_writable_bytes(std::span(words))))
+      return;
+    if (words[0] == 0 && words[1] != 0) places.emplace_back(start, words[1]);
+  };
+  for (const Piece& piece : pieces) {
+    uint64_t at = piece.start;
+    for (const MmappedChunk& chunk : layout.mmapped) {
+      if (chunk.mapping_start < at || chunk.mapping_start >= piece.end) continue;
+      consider(at, chunk.mapping_start);
+      at = chunk.mapping_start + chunk.mapped_bytes();
+    }
+    consider(at, piece.end);
+  }
+  if (places.size() != missing) return;
+  for (const auto& [place, word] : places)
+    search.add_break(place, 0,
+                     fmt::format("the word before the block with a mapping of its own at {:#x} is no size of such a "
+                                 "block: {}",
+                                 place + chunk_header, word_in_words(word)));
+}
+
 }  // namespace
 
 void find_mmapped_chunks(HeapSearch& search) {
   HeapLayout& layout = search.layout;
   if (layout.parameters && layout.parameters->mmapped_blocks == 0) return;
-  struct Piece {
-    uint64_t start, end;
-  };
-  std::vector<Piece> rest;
+  std::vector<Piece> pieces, rest;
   for (const TargetMapping& mapping : search.target.mappings()) {
     if (!is_plain_memory(mapping) || !mapping.path.empty()) continue;
     auto overlaps = [&](const HeapRegion& region) { return region.base < mapping.end && mapping.start < region.end; };
     if (std::ranges::any_of(layout.regions, overlaps)) continue;
+    pieces.push_back({mapping.start, mapping.end});
     rest.push_back({take_row(search, mapping.start, mapping.end), mapping.end});
   }
   // The kernel joins mappings: some may begin behind what others have mapped.
@@ -89,6 +127,7 @@ void find_mmapped_chunks(HeapSearch& search) {
     }
   }
   std::ranges::sort(layout.mmapped, {}, &MmappedChunk::mapping_start);
+  if (!has_all(layout)) tell_broken(search, pieces);
 }
 
 }  // namespace culprit

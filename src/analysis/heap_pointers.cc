@@ -1,7 +1,10 @@
 #include "analysis/heap_pointers.h"
 
+#include <algorithm>
+
 #include "analysis/memory_snapshot.h"
 #include "analysis/pointer_scan.h"
+#include "model/clock.h"
 
 namespace culprit {
 
@@ -19,15 +22,22 @@ void search(MemoryWindow& window, AddressRange range, AddressRange block, size_t
 
 }  // namespace
 
-FoundPointers find_pointers_into(Target& target, AddressRange block, size_t most) {
-  FoundPointers found;
+void find_pointers_into(Target& target, AddressRange block, size_t most, Time deadline, FoundPointers& found) {
+  constexpr uint64_t between_looks = 16 << 20;
+  const uint64_t from = found.left_off.value_or(0);
+  found.left_off.reset();
   MemoryWindow window(target.memory());
   for (const TargetMapping& mapping : target.mappings()) {
-    if (!may_hold_pointers(target, mapping)) continue;
-    for (const AddressRange& range : target.present_pages({mapping.start, mapping.end}).ranges)
-      search(window, range, block, most, found);
+    if (mapping.end <= from || !may_hold_pointers(target, mapping)) continue;
+    for (AddressRange range : target.present_pages({std::max(from, mapping.start), mapping.end}).ranges) {
+      for (; range.start < range.end; range.start += std::min(between_looks, range.end - range.start)) {
+        found.left_off = range.start;
+        if (monotonic_now() >= deadline) return;
+        search(window, {range.start, std::min(range.end, range.start + between_looks)}, block, most, found);
+      }
+    }
   }
-  return found;
+  found.left_off.reset();
 }
 
 }  // namespace culprit

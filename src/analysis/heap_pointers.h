@@ -2,7 +2,7 @@
 #pragma once
 
 #include <cstdint>
-#include <span>
+#include <optional>
 #include <vector>
 
 #include "analysis/heap_block.h"
@@ -17,9 +17,11 @@ struct FoundPointer {
 struct FoundPointers {
   std::vector<FoundPointer> pointers;  // ascending
   uint64_t left_out = 0;
+  std::optional<uint64_t> left_off;  // from there on was not looked; nothing: everywhere was
 };
 
-// All words in memory that may be written which lead into [start, end). At most `most` are kept.
-FoundPointers find_pointers_into(Target& target, AddressRange block, size_t most);
+// All words in memory that may be written which lead into [start, end). At most `most` are kept. Looks until `deadline`
+// (monotonic_now()), and goes on where it was left off before, if it was.
+void find_pointers_into(Target& target, AddressRange block, size_t most, Time deadline, FoundPointers& found);
 
 }  // namespace culprit

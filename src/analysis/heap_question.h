@@ -4,6 +4,8 @@
 #include <cstdint>
 #include <optional>
 
+#include "model/ids.h"
+
 namespace culprit {
 
 enum class HeapAsk : uint8_t {
@@ -24,6 +26,8 @@ struct HeapQuestion {
   std::optional<uint64_t> arena;   // only this one, by number or address
   bool most_blocks_first = false;  // else most bytes
   bool no_stop = false;
+  // A process stands still no longer than this, and a little; what was not read then is read while it runs.
+  Time stop_at_most = 2'000'000'000;
   size_t kept = SIZE_MAX;  // of groups, or blocks in a list: how many are wanted
 };
 

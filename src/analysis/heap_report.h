@@ -97,6 +97,8 @@ struct UnreachableReport {
   HeapCount direct, indirect, reachable;
   uint64_t roots_bytes = 0;  // in which pointers were looked for, besides blocks
   double seconds = 0;        // the looking, after the stop
+  // All was seen at one moment. Else a pointer may have moved, meanwhile, from where was not yet looked to where was.
+  bool is_of_one_moment = true;
 };
 
 struct PointerToBlock {

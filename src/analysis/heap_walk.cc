@@ -3,6 +3,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <iterator>
+
+#include "analysis/heap_words.h"
 
 namespace culprit {
 
@@ -26,15 +29,6 @@ struct Chunk {
   uint64_t next() const { return at + head.size; }
 };
 
-// "0x4141414141414141", and the text if it is one.
-std::string in_words(uint64_t word) {
-  char text[8];
-  std::memcpy(text, &word, sizeof text);
-  const bool is_text = std::ranges::all_of(text, [](char c) { return c >= ' ' && c <= '~'; });
-  return is_text ? fmt::format("{:#x}, which is the text \"{}\"", word, std::string_view(text, sizeof text))
-                 : fmt::format("{:#x}", word);
-}
-
 class RegionWalk {
  public:
   RegionWalk(const HeapLayout& layout, const HeapRegion& region, MemoryWindow& window, const HeapVisitor& visit,
@@ -48,8 +42,9 @@ class RegionWalk {
         listed_(std::ranges::lower_bound(layout.listed, region.start, {}, &ListedChunk::chunk)),
         listed_end_(layout.listed.end()) {}
 
-  // False: no more is wanted.
-  bool run();
+  // From the beginning, or from behind a block on. False: no more is wanted.
+  bool run(const std::optional<HeapBlock>& from = {});
+  const std::optional<HeapBlock>& last() const { return last_; }
 
  private:
   std::optional<Chunk> chunk_at(uint64_t address);
@@ -108,13 +103,13 @@ std::optional<std::string> RegionWalk::fault_of(const Chunk& chunk) const {
                     head.size <= region_.end - chunk.at && !head.is_mmapped;
   if (fits) return {};
   return fmt::format("the word before the block at {:#x} is no size of a block: {}", chunk.at + chunk_header,
-                     in_words(chunk.word));
+                     word_in_words(chunk.word));
 }
 
 std::optional<std::string> RegionWalk::fault_between(const Chunk& chunk, const Chunk& next) const {
   if (next.head.is_previous_in_use || next.previous_size == chunk.head.size) return {};
   return fmt::format("the block at {:#x} is free with {:#x} bytes, but behind it stands {}", chunk.at + chunk_header,
-                     chunk.head.size, in_words(next.previous_size));
+                     chunk.head.size, word_in_words(next.previous_size));
 }
 
 HeapBlockState RegionWalk::state_of(const Chunk& chunk, bool is_in_use) {
@@ -144,7 +139,7 @@ bool RegionWalk::visit_top(uint64_t address) {
                               .is_under_change = is_under_change(),
                               .what = fmt::format("the rest of the arena's memory at {:#x} has {:#x} bytes, but its "
                                                   "size is {}",
-                                                  address, size, in_words(top->word)),
+                                                  address, size, word_in_words(top->word)),
                               .before = last_});
   }
   top->head.size = size;
@@ -236,15 +231,18 @@ bool RegionWalk::step(Chunk& chunk) {
   return true;
 }
 
-bool RegionWalk::run() {
-  result_.walked_bytes += region_.end - region_.start;
-  auto chunk = chunk_at(region_.start);
+bool RegionWalk::run(const std::optional<HeapBlock>& from) {
+  const uint64_t start = from ? from->chunk() + from->chunk_size : region_.start;
+  if (start >= region_.end) return true;
+  last_ = from;
+  if (!from) result_.walked_bytes += region_.end - region_.start;
+  auto chunk = chunk_at(start);
   if (!chunk) {
-    result_.skipped_bytes += region_.end - region_.start;
-    result_.breaks.push_back({.chunk = region_.start,
+    result_.skipped_bytes += region_.end - start;
+    result_.breaks.push_back({.chunk = start,
                               .arena = region_.arena,
                               .what = "this part of the heap cannot be read",
-                              .skipped = region_.end - region_.start});
+                              .skipped = region_.end - start});
     return true;
   }
   while (step(*chunk)) {
@@ -269,17 +267,37 @@ HeapWalkResult walk_region(const HeapLayout& layout, const HeapRegion& region, M
   return result;
 }
 
-HeapWalkResult walk_heap(const HeapLayout& layout, MemoryReader& memory, const HeapVisitor& visit) {
+HeapWalkResult walk_heap(const HeapLayout& layout, MemoryReader& memory, const HeapVisitor& visit,
+                         const HeapWalkPlace& from) {
   HeapWalkResult result;
   MemoryWindow window(memory);
-  for (const HeapRegion& region : layout.regions)
-    if (!RegionWalk(layout, region, window, visit, result).run()) return result;
-  for (const MmappedChunk& chunk : layout.mmapped) {
+  const size_t regions = layout.regions.size();
+  size_t piece = from.piece;
+  for (auto last = from.last; piece < regions; ++piece, last.reset()) {
+    RegionWalk walk(layout, layout.regions[piece], window, visit, result);
+    if (walk.run(last)) continue;
+    result.left_off = {piece, walk.last()};
+    return result;
+  }
+  for (; piece < regions + layout.mmapped.size(); ++piece) {
+    const MmappedChunk& chunk = layout.mmapped[piece - regions];
     const HeapBlock block = block_of(chunk);
+    if (piece == from.piece && from.last == block) continue;
     const std::byte* first = window.at(block.address, chunk_header, chunk.chunk + chunk.size);
-    if (!visit(block, first == nullptr ? Bytes{} : Bytes(first, chunk_header))) break;
+    if (visit(block, first == nullptr ? Bytes{} : Bytes(first, chunk_header))) continue;
+    result.left_off = {piece, block};
+    break;
   }
   return result;
+}
+
+void HeapWalkResult::add(HeapWalkResult more) {
+  std::ranges::move(more.breaks, std::back_inserter(breaks));
+  breaks_left_out += more.breaks_left_out;
+  walked_bytes += more.walked_bytes;
+  skipped_bytes += more.skipped_bytes;
+  foreign_bytes += more.foreign_bytes;
+  left_off = std::move(more.left_off);
 }
 
 }  // namespace culprit

@@ -8,6 +8,8 @@
 #include "base/syscall.h"
 #include "base/text.h"
 #include "format/fields.h"
+#include "model/clock.h"
+#include "target/present_pages.h"
 
 namespace culprit {
 
@@ -58,7 +60,8 @@ bool may_hold_pointers(Target& target, const TargetMapping& mapping) {
   if (mapping.is_writable) return true;
   if (mapping.is_shared) return false;
   const bool is_anonymous = mapping.path.empty() || mapping.path == "[heap]" || mapping.path.starts_with("[anon");
-  return is_anonymous || is_in_variables(target, mapping);
+  if (is_anonymous) return true;
+  return target.module_at(mapping.start) != nullptr ? is_in_variables(target, mapping) : was_written(target, mapping);
 }
 
 Result<MemorySnapshot> MemorySnapshot::make_room(Target& target) {
@@ -82,7 +85,7 @@ Result<MemorySnapshot> MemorySnapshot::make_room(Target& target) {
   return snapshot;
 }
 
-void MemorySnapshot::copy_range(MemoryReader& memory, AddressRange range) {
+void MemorySnapshot::copy_piece(MemoryReader& memory, AddressRange range) {
   for (uint64_t at = range.start, size = 0; at < range.end; at += size) {
     size = std::min(at_once, range.end - at);
     if (size > room_.size() - used_) {
@@ -107,12 +110,27 @@ void MemorySnapshot::copy_range(MemoryReader& memory, AddressRange range) {
   }
 }
 
-void MemorySnapshot::copy(Target& target) {
-  for (const TargetMapping& mapping : target.mappings()) {
-    if (!is_wanted(target, mapping)) continue;
-    for (const AddressRange& range : target.present_pages({mapping.start, mapping.end}).ranges)
-      copy_range(target.memory(), range);
+void MemorySnapshot::copy_range(Target& target, AddressRange range, Time deadline) {
+  constexpr uint64_t between_looks = 16 << 20;
+  if (monotonic_now() >= deadline) return rest_.push_back(range);
+  for (AddressRange present : target.present_pages(range).ranges) {
+    for (; present.start < present.end; present.start += std::min(between_looks, present.end - present.start)) {
+      if (monotonic_now() >= deadline) return rest_.push_back({present.start, range.end});
+      copy_piece(target.memory(), {present.start, std::min(present.end, present.start + between_looks)});
+    }
   }
+}
+
+bool MemorySnapshot::copy(Target& target, Time deadline) {
+  for (const TargetMapping& mapping : target.mappings())
+    if (is_wanted(target, mapping)) copy_range(target, {mapping.start, mapping.end}, deadline);
+  return rest_.empty();
+}
+
+void MemorySnapshot::copy_rest(Target& target) {
+  const std::vector<AddressRange> rest = std::move(rest_);
+  rest_.clear();
+  for (const AddressRange& range : rest) copy_range(target, range, no_deadline);
 }
 
 Bytes MemorySnapshot::at(uint64_t address) const {

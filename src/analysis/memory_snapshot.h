@@ -11,9 +11,12 @@
 namespace culprit {
 
 // Whether pointers of the program's may lie there: what it may write, and what it could write before it was protected,
-// as the loader protects what it has relocated (RELRO), and programs what they have set up. Not what is shared with a
+// as the loader protects what it has relocated (RELRO), and programs what they have set up: also what they have written
+// into their own copy of a file. Not what is shared with a
 // culprit that records it, which is full of addresses of its blocks.
 bool may_hold_pointers(Target& target, const TargetMapping& mapping);
+
+inline constexpr Time no_deadline = INT64_MAX;
 
 class MemorySnapshot final : public MemoryReader {
  public:
@@ -21,8 +24,10 @@ class MemorySnapshot final : public MemoryReader {
   // free for it.
   static Result<MemorySnapshot> make_room(Target& target);
 
-  // While the target stands still. What does not fit, as it has grown meanwhile, or cannot be read, is left out.
-  void copy(Target& target);
+  // While the target stands still, until `deadline` (monotonic_now()). What does not fit, as it has grown meanwhile, or
+  // cannot be read, is left out. False: there was no time for all; copy_rest() goes on.
+  bool copy(Target& target, Time deadline = no_deadline);
+  void copy_rest(Target& target);
 
   // Of one piece.
   bool read(uint64_t address, std::span<std::byte> into) override;
@@ -39,11 +44,13 @@ class MemorySnapshot final : public MemoryReader {
   uint64_t bytes_left_out() const { return left_out_; }
 
  private:
-  void copy_range(MemoryReader& memory, AddressRange range);
+  void copy_range(Target& target, AddressRange range, Time deadline);
+  void copy_piece(MemoryReader& memory, AddressRange range);
 
   Mapping room_;
   uint64_t used_ = 0, left_out_ = 0;
   std::vector<Piece> pieces_;
+  std::vector<AddressRange> rest_;  // ascending
 };
 
 }  // namespace culprit

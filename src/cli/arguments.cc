@@ -97,7 +97,9 @@ Result<Invocation> parse_invocation(const std::vector<std::string>& words) {
     if (option.kind == ValueKind::none) {
       app.add_flag(names);
     } else {
-      app.add_option(names, values[option.name])->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
+      CLI::Option* added = app.add_option(names, values[option.name]);
+      added->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
+      if (may_lack_value(option)) added->expected(0, 1);
     }
   }
   try {

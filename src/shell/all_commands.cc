@@ -162,12 +162,15 @@ constexpr OptionRow heap_options[] = {
     {"--block", "", ValueKind::text, "ADDRESS",
      "what lies there: state, size, class, neighbours, who points to it; of a recording: all blocks that lay there"},
     {"--unreachable", "", ValueKind::none, "", "the same: leaks, blocks in use that nothing points to"},
-    {"--stacks-of-size", "", ValueKind::text, "N|A-B",
-     "of a process: who allocates blocks of this size from now on (0xa45c, or 100-200); until Ctrl-C or --for"},
+    {"--stacks-of-size", "", ValueKind::text, "[N|A-B]",
+     "of a process: who allocates blocks of this size from now on (0xa45c, or 100-200, or those of --range); until "
+     "Ctrl-C or --for"},
     {"--suspect", "", ValueKind::none, "",
      "of a process: which size grows, and who allocates it; takes 15 s, or 1.5 × --for"},
     {"--for", "", ValueKind::duration, "DURATION", "the same two: record so long (Ctrl-C ends it earlier)"},
     {"--output", "-o", ValueKind::file, "FILE", "the same two: keep the recording, for `culprit heap FILE`"},
+    {"--stop-at-most", "", ValueKind::duration, "DURATION",
+     "of a process: how long it may stand still (2s); the rest is read while it runs"},
     {"--no-stop", "", ValueKind::none, "", "of a process: read its heap while it runs; the answer is partial"},
     executable_option,
     peak_option,
@@ -259,9 +262,9 @@ constexpr std::string_view handles_details =
 constexpr std::string_view heap_details =
     "Of a process (PID or name) or a core file nothing has to be prepared: no symbols, no agent. A process stands "
     "still\n"
-    "while its heap is read, for less than half a second per GB; how long is told. Without options: arenas, what is "
-    "free\n"
-    "in them, and what else the memory is used for. Sizes are what a block can hold, which malloc rounds up.\n"
+    "while its heap is read, for less than half a second per GB and no longer than 2 s (--stop-at-most); what is read\n"
+    "later is read while it runs, and the answer says so. Without options: arenas, what is free in them, and what\n"
+    "else the memory is used for. Sizes are what a block can hold, which malloc rounds up.\n"
     "--unreachable looks for pointers in variables, stacks, registers and thread-local variables; what no chain of "
     "them\n"
     "leads to is leaked. A word that looks like a pointer by chance hides a leak, at worst.\n"

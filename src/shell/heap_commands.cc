@@ -20,8 +20,8 @@ namespace culprit {
 namespace {
 
 // What only a process or core can be asked, and what only a recording can.
-constexpr std::string_view of_targets[] = {"--count", "--size",        "--range",   "--arena",
-                                           "--list",  "--unreachable", "--no-stop", "--executable"};
+constexpr std::string_view of_targets[] = {"--count",       "--size",    "--range",        "--arena",     "--list",
+                                           "--unreachable", "--no-stop", "--stop-at-most", "--executable"};
 constexpr std::string_view of_recordings[] = {"--peak",  "--temporary",   "--over-time", "--from",
                                               "--to",    "--outstanding", "--report",    "--suppressions",
                                               "--after", "--no-source"};
@@ -42,7 +42,9 @@ Ending run_from_now_on(uint32_t pid, const Arguments& arguments, const Streams& 
   if (arguments.has("--stacks-of-size") && arguments.has("--suspect"))
     return complain(streams, "--stacks-of-size and --suspect are two questions: ask one at a time");
   constexpr std::string_view why = "does not go with --stacks-of-size or --suspect";
-  auto refused = refuse(arguments, streams, of_targets, why);
+  // Which sizes, the first of them may say.
+  const bool takes_range = arguments.has("--stacks-of-size");
+  auto refused = refuse(arguments, streams, std::span(of_targets).subspan(takes_range ? 1 : 0), why);
   if (!refused) refused = refuse(arguments, streams, of_the_past, why);
   if (refused) return *refused;
   return arguments.has("--suspect") ? run_suspect(pid, arguments, streams)

@@ -62,6 +62,14 @@ Result<Recorded> record(uint32_t pid, const Arguments& arguments, const BlockSiz
   return Recorded{std::move(*session), std::move(*trace)};
 }
 
+// --stacks-of-size N, or A-B, or without a value beside --range A-B.
+Result<BlockSizes> sizes_to_record(const Arguments& arguments) {
+  const std::string sizes = arguments.text("--stacks-of-size");
+  if (!arguments.has("--range")) return parse_block_sizes(sizes, "--stacks-of-size");
+  if (sizes.empty()) return parse_block_sizes(arguments.text("--range"), "--range");
+  return fail(ErrorKind::usage, "--stacks-of-size N and --range both say which sizes: give one of them");
+}
+
 AnswerPlace place_of(uint32_t pid, const Arguments& arguments, const Streams& streams) {
   return {streams.output, streams.errors, std::to_string(pid), arguments.text("--output")};
 }
@@ -85,7 +93,7 @@ Result<HeapGrowth> look_twice(const std::string& name, Time apart) {
 }  // namespace
 
 Ending run_stacks_of_size(uint32_t pid, const Arguments& arguments, const Streams& streams) {
-  auto sizes = parse_block_sizes(arguments.text("--stacks-of-size"), "--stacks-of-size");
+  auto sizes = sizes_to_record(arguments);
   if (!sizes) return complain(streams, sizes.error());
   auto wishes = parse_memory_wishes(arguments);
   if (!wishes) return complain(streams, wishes.error());

@@ -84,6 +84,8 @@ Result<void> check_options(const Arguments& arguments, HeapAsk ask) {
     return fail(ErrorKind::usage, "--size and --range both say which sizes: give one of them");
   if (arguments.has("--count") && ask != HeapAsk::by_size && ask != HeapAsk::by_type)
     return fail(ErrorKind::usage, "--count puts groups with most blocks first: it goes with --by size or --by type");
+  if (arguments.has("--no-stop") && arguments.has("--stop-at-most"))
+    return fail(ErrorKind::usage, "--no-stop and --stop-at-most contradict each other: give one of them");
   if (arguments.has("--fail-on-leak") && ask != HeapAsk::unreachable)
     return fail(ErrorKind::usage, "--fail-on-leak goes with --unreachable");
   return {};
@@ -126,6 +128,7 @@ Result<HeapQuestion> heap_question(const Arguments& arguments) {
   if (arguments.has("--range")) CULPRIT_TRY(take_range(arguments, question));
   question.most_blocks_first = arguments.has("--count");
   question.no_stop = arguments.has("--no-stop");
+  if (arguments.has("--stop-at-most")) question.stop_at_most = arguments.nanoseconds("--stop-at-most");
   const size_t usual = *ask == HeapAsk::list ? shown_blocks : shown_groups;
   const bool is_all = arguments.has("--all") || arguments.has("--json");
   question.kept = arguments.count("--top", is_all ? SIZE_MAX : usual);

@@ -92,7 +92,7 @@ Result<void> check_value(const OptionRow& option, std::string_view value) {
       if (!parse_size(value)) return wants("a size such as 512k, 64M or 8G");
       return {};
     case ValueKind::text:
-      if (value.empty()) return wants("something");
+      if (value.empty() && !may_lack_value(option)) return wants("something");
       return {};
   }
   return {};

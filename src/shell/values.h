@@ -22,6 +22,8 @@ Result<int64_t> parse_handle_value(std::string_view text);
 // "a,b" as a and b, without empty ones.
 std::vector<std::string> comma_separated(std::string_view list);
 
+// Help has brackets around a value that may be left out.
+inline bool may_lack_value(const OptionRow& option) { return option.value.starts_with('['); }
 // Whether `value` is of the option's kind; the error says what was expected.
 Result<void> check_value(const OptionRow& option, std::string_view value);
 

@@ -103,9 +103,13 @@ Result<Arguments> parse_words(const Command& command, const std::vector<std::str
                   fmt::format("{} is for the start of culprit: it holds for the whole console", blame_rules_name));
     std::string value;
     if (option->kind != ValueKind::none) {
-      if (equals == std::string::npos && i + 1 >= words.size())
+      const bool has_next = i + 1 < words.size() && !(may_lack_value(*option) && words[i + 1].starts_with("--"));
+      if (equals == std::string::npos && !has_next && !may_lack_value(*option))
         return fail(ErrorKind::usage, fmt::format("{} needs {}", option->name, option->value));
-      value = equals != std::string::npos ? word.substr(equals + 1) : words[++i];
+      if (equals != std::string::npos)
+        value = word.substr(equals + 1);
+      else if (has_next)
+        value = words[++i];
       CULPRIT_TRY(check_value(*option, value));
     }
     arguments.options[std::string(option->name)] = value;

@@ -12,4 +12,8 @@ namespace culprit {
 inline constexpr uint64_t most_asked = uint64_t{1} << 40;
 PresentPages present_pages_of(uint32_t pid, uint64_t start, uint64_t end);
 
+// Whether something was ever written into a private mapping of a file that is no module: then it has pages of its own,
+// which is what cores store of such mappings (coredump_filter, core(5)). True where that is not known.
+bool was_written(Target& target, const TargetMapping& mapping);
+
 }  // namespace culprit

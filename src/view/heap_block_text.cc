@@ -21,7 +21,9 @@ class BlockText {
       return text_ + "\n";
     }
     if (!block_.place->block) {
-      line(fmt::format("{:#x} is in the heap, but in no block that is known", address), 0);
+      line(block_.where.empty() ? fmt::format("{:#x} is in the heap, but in no block that is known", address)
+                                : fmt::format("{:#x} is {}", address, printable(block_.where)),
+           0);
     } else {
       print_block(*block_.place->block);
     }

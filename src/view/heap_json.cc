@@ -143,6 +143,7 @@ void add_asked(const HeapReport& report, Json& json) {
       json["direct"] = count_json(report.unreachable->direct);
       json["indirect"] = count_json(report.unreachable->indirect);
       json["reachable"] = count_json(report.unreachable->reachable);
+      json["of_one_moment"] = report.unreachable->is_of_one_moment;
       json["seconds"] = report.unreachable->seconds;
       json["groups"] = list_json(report.unreachable->groups, leak_json);
       json["groups_hidden"] = report.unreachable->groups_left_out;

@@ -49,9 +49,12 @@ std::string heap_leaks_text(const HeapReport& report, const HeapTextOptions& opt
                                          counted(found.reachable.blocks, "block"));
     text += line_text(style, inked(style, Ink::good, calm), 0);
   } else {
-    const std::string leaked = fmt::format("{} leaked in {}", bytes_in_words(all.bytes), counted(all.blocks, "block"));
+    const std::string leaked =
+        fmt::format("{} {} in {}", bytes_in_words(all.bytes), found.is_of_one_moment ? "leaked" : "perhaps leaked",
+                    counted(all.blocks, "block"));
     std::string words =
-        fmt::format("{}: {}, to which nothing points", heap_target_words(report), inked(style, Ink::bad, leaked));
+        fmt::format("{}: {}, to which nothing {}", heap_target_words(report), inked(style, Ink::bad, leaked),
+                    found.is_of_one_moment ? "points" : "was seen to point while the process ran");
     if (found.indirect.blocks != 0)
       words += fmt::format(" but (to {} of them) other leaked ones", with_thousands(found.indirect.blocks));
     text += line_text(style, words, 0);

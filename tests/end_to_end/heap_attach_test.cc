@@ -138,9 +138,13 @@ TEST(StacksOfSize, AreThoseOfTheSizeAlone) {
   EXPECT_THAT(blamed(report), HasSubstr("remember_order"));
   EXPECT_EQ(report.at("groups").at(0).at("smallest"), 42076);
   EXPECT_TRUE(report.at("exact").get<bool>()) << report.at("losses");
-  ran = run({culprit_path(), "heap", victim.pid(), "--stacks-of-size", "40-60", "--for", "300ms"});
-  EXPECT_THAT(ran.out, HasSubstr("answer_request"));
-  EXPECT_THAT(ran.out, Not(HasSubstr("remember_order")));
+  for (const Words& sizes : {Words{"--stacks-of-size", "40-60"}, {"--stacks-of-size", "--range", "40-60"}}) {
+    Words words = {culprit_path(), "heap", victim.pid(), "--for", "300ms"};
+    words.insert(words.end(), sizes.begin(), sizes.end());
+    ran = run(words);
+    EXPECT_THAT(ran.out, HasSubstr("answer_request"));
+    EXPECT_THAT(ran.out, Not(HasSubstr("remember_order")));
+  }
   EXPECT_TRUE(victim.is_running());
 }
 
@@ -148,6 +152,12 @@ TEST(StacksOfSize, OfWhatIsNoSizeOrNoProcessIsOneSentence) {
   Ran ran = run({culprit_path(), "heap", std::to_string(getpid()), "--stacks-of-size", "many"});
   EXPECT_EQ(ran.ending(), "exit 2");
   EXPECT_THAT(ran.err, HasSubstr("--stacks-of-size takes a size"));
+  ran = run({culprit_path(), "heap", std::to_string(getpid()), "--stacks-of-size"});
+  EXPECT_EQ(ran.ending(), "exit 2");
+  EXPECT_THAT(ran.err, HasSubstr("--stacks-of-size takes a size"));
+  ran = run({culprit_path(), "heap", std::to_string(getpid()), "--stacks-of-size", "48", "--range", "40-60"});
+  EXPECT_EQ(ran.ending(), "exit 2");
+  EXPECT_THAT(ran.err, HasSubstr("give one of them"));
   ran = run({culprit_path(), "heap", std::to_string(getpid()), "--stacks-of-size", "48", "--peak"});
   EXPECT_EQ(ran.ending(), "exit 2");
   EXPECT_THAT(ran.err, HasSubstr("--peak does not go with --stacks-of-size"));

@@ -135,6 +135,24 @@ TEST(HeapBlock, IsToldWithItsNeighbours) {
               HasSubstr("0x10 is not in the heap: nothing is mapped there"));
 }
 
+TEST(HeapBlock, IsNoneWhereMallocHasGivenOutNothingYet) {
+  HeapProgram made("heap_victim", "counted");
+  const std::string address = std::to_string(made.number("last") + made.number("usable_42076") + 100);
+  const Json block = ask_heap({made.pid(), "--block", address})["block"];
+  EXPECT_TRUE(block["block"].is_null()) << block.dump(1);
+  EXPECT_THAT(block["where"].get<std::string>(), HasSubstr("which malloc has not given out"));
+  EXPECT_EQ(block["before"]["address"], made.number("last"));
+  EXPECT_THAT(ask_heap_for_text({made.pid(), "--block", address}).out, HasSubstr("which malloc has not given out"));
+}
+
+// The arena knows where the rest of its memory begins; so does no program.
+TEST(HeapBlock, IsNotPointedToByMallocItself) {
+  HeapProgram made("heap_victim", "counted");
+  const Json block = ask_heap({made.pid(), "--block", made.said["last"]})["block"];
+  EXPECT_EQ(block["block"]["address"], made.number("last"));
+  for (const Json& pointer : block["pointers"]) EXPECT_NE(pointer["offset"], made.number("usable_42076") - 8);
+}
+
 TEST(HeapBlock, IsPointedToByRegisters) {
   const std::pair<const char*, const char*> modes[] = {{"only-in-register", "r12"},
                                                        {"only-in-vector-register", "a vector register"}};
@@ -144,7 +162,7 @@ TEST(HeapBlock, IsPointedToByRegisters) {
     ASSERT_EQ(blocks.size(), 1u) << mode;
     const std::string address = std::to_string(blocks[0]["address"].get<uint64_t>());
     const Json pointers = ask_heap({made.pid(), "--block", address})["block"]["pointers"];
-    // Behind what lies in memory: malloc's own, and what is left of calls that have returned.
+    // Behind what lies in memory: what is left of calls that have returned.
     ASSERT_FALSE(pointers.empty()) << mode;
     EXPECT_TRUE(pointers.back()["at"].is_null()) << pointers.dump(1);
     EXPECT_EQ(pointers.back()["where"], std::string(name) + " of thread " + made.pid());
@@ -212,12 +230,68 @@ TEST(DamagedHeap, TellsThatTheRestOfTheMemoryWasFreed) {
   EXPECT_FALSE(answer["exact"].get<bool>());
 }
 
-TEST(DamagedHeap, MissesABlockWithItsOwnMappingWhoseSizeIsNonsense) {
+TEST(DamagedHeap, TellsTheBlockWithItsOwnMappingWhoseSizeIsNonsense) {
   HeapProgram made("heap_victim", "nonsense-mmapped");
   const Json answer = ask_heap({made.pid()});
   EXPECT_EQ(answer["own_blocks"]["count"], 1);
-  EXPECT_THAT(answer["notes"].dump(), HasSubstr("1 of 2 blocks with mappings of their own were not found"));
+  EXPECT_THAT(answer["notes"].dump(), HasSubstr("1 of 2 blocks with mappings of their own are not counted"));
+  ASSERT_EQ(answer["damage"].size(), 1u);
+  EXPECT_EQ(answer["damage"][0]["chunk"], made.number("broken") - 16);
+  EXPECT_THAT(answer["damage"][0]["what"].get<std::string>(), HasSubstr("0x4141414141414142"));
   EXPECT_EQ(ask_heap({made.pid(), "--block", made.said["whole"]})["block"]["block"]["address"], made.number("whole"));
+}
+
+TEST(DamagedHeap, TellsFreeBlocksThatNoBinLeadsTo) {
+  HeapProgram made("heap_victim", "ring-beside-bin");
+  const Json answer = ask_heap({made.pid()});
+  ASSERT_EQ(answer["damage"].size(), 1u) << answer["damage"].dump(1);
+  const Json& damage = answer["damage"][0];
+  EXPECT_EQ(damage["chunk"], made.number("detached") - 16);
+  EXPECT_THAT(damage["what"].get<std::string>(), HasSubstr("is in no bin, and so are 1 more of its arena"));
+  EXPECT_EQ(damage["before"]["address"], made.number("before"));
+  EXPECT_EQ(damage["after"]["address"], made.number("after"));
+}
+
+// A bound that no heap of this size keeps. As the process does nothing, what is read later is as it was before.
+class BoundedStop : public ::testing::Test {
+ protected:
+  BoundedStop() : made_("heap_victim", "several-pieces") {}
+  Json ask(Words options) {
+    Words words{made_.pid()};
+    words.insert(words.end(), options.begin(), options.end());
+    words.insert(words.end(), {"--stop-at-most", "1us"});
+    Json answer = ask_heap(words);
+    EXPECT_FALSE(answer["exact"].get<bool>());
+    EXPECT_GT(answer["stopped_for"].get<double>(), 0);
+    EXPECT_THAT(answer["notes"].dump(), HasSubstr("(--stop-at-most): the rest was read while it ran"));
+    EXPECT_TRUE(answer["damage"].empty()) << answer["damage"].dump(1);
+    return answer;
+  }
+
+  HeapProgram made_;
+};
+TEST_F(BoundedStop, LeavesNothingOutOfTheSummary) {
+  for (const auto& [name, value] : totals(ask({}))) EXPECT_EQ(value, made_.number(name)) << name;
+}
+TEST_F(BoundedStop, LeavesNoSizeOut) {
+  EXPECT_EQ(ask({"--by", "size"})["groups"], ask_heap({made_.pid(), "--by", "size"})["groups"]);
+}
+TEST_F(BoundedStop, LeavesNoLeakOut) {
+  const Json bounded = ask({"--unreachable"}), exact = ask_heap({made_.pid(), "--unreachable"});
+  EXPECT_EQ(bounded["groups"], exact["groups"]);
+  EXPECT_FALSE(bounded["of_one_moment"].get<bool>());
+  EXPECT_TRUE(exact["of_one_moment"].get<bool>());
+  EXPECT_THAT(ask_heap_for_text({made_.pid(), "--unreachable", "--stop-at-most", "1us"}).out,
+              HasSubstr("perhaps leaked"));
+}
+TEST_F(BoundedStop, LeavesNoPointerToABlockOut) {
+  const Json large = ask_heap({made_.pid(), "--size", "100000"})["blocks"][0];
+  const std::string address = std::to_string(large["address"].get<uint64_t>());
+  EXPECT_EQ(ask({"--block", address})["block"], ask_heap({made_.pid(), "--block", address})["block"]);
+}
+TEST_F(BoundedStop, IsNotReachedByAHeapThatIsReadInTime) {
+  const Json answer = ask_heap({made_.pid(), "--stop-at-most", "1h"});
+  EXPECT_TRUE(answer["exact"].get<bool>()) << answer["notes"].dump();
 }
 
 TEST(HeapOfABusyProcess, IsReadWhileItAllocates) {
@@ -252,6 +326,8 @@ TEST(HeapQuestions, ThatMakeNoSenseAreRefusedInOneSentence) {
                                                    {{"--range", "9-3"}, "--range takes two sizes"},
                                                    {{"--unreachable", "--size", "3"}, "--size chooses blocks"},
                                                    {{"--fail-on-leak"}, "goes with --unreachable"},
+                                                   {{"--no-stop", "--stop-at-most", "1s"}, "contradict each other"},
+                                                   {{"--stop-at-most", "soon"}, "a duration such as"},
                                                    {{"--block", "somewhere"}, "--block takes a number"}};
   for (const auto& [options, sentence] : refused) {
     Words words{std::to_string(getpid())};

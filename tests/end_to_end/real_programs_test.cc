@@ -6,6 +6,7 @@
 
 #include <algorithm>
 
+#include "support/nginx_config.h"
 #include "support/run_culprit.h"
 
 namespace culprit::test {
@@ -112,29 +113,12 @@ TEST_F(RealPrograms, Perl) {
 
 TEST_F(RealPrograms, Nginx) {
   NEED(nginx, "nginx");
-  std::string curl = tool("curl");
-  if (curl.empty()) GTEST_SKIP() << "curl is not installed";
-  write_file(folder_ / "page", std::string(20000, 'n'));
-  // A unix socket, so that no port can be taken by somebody else.
-  write_file(folder_ / "nginx.conf",
-             "daemon off; master_process on; worker_processes 2; error_log " + (folder_ / "error.log") + "; pid " +
-                 (folder_ / "pid") + ";\nevents { worker_connections 128; }\nhttp { access_log off; " +
-                 "client_body_temp_path " + (folder_ / "b") + "; proxy_temp_path " + (folder_ / "p") +
-                 "; fastcgi_temp_path " + (folder_ / "f") + "; uwsgi_temp_path " + (folder_ / "u") +
-                 "; scgi_temp_path " + (folder_ / "s") + ";\nserver { listen unix:" + (folder_ / "socket") + "; root " +
-                 folder_.path() + "; } }\n");
-  ASSERT_EQ(::chmod(folder_.path().c_str(), 0755), 0);
+  if (tool("curl").empty()) GTEST_SKIP() << "curl is not installed";
+  ASSERT_NO_FATAL_FAILURE(make_nginx_folder(folder_));
   Running server(under_culprit({"--json", "--all", "--report", folder_ / "report.json"},
                                {nginx, "-p", folder_.path(), "-c", folder_ / "nginx.conf"}));
   if (!wait_for_file(folder_ / "pid")) FAIL() << server.wait().err << contents(folder_ / "error.log");
-  // 2000 requests over 8 connections at a time, each asked for the same page.
-  std::string urls = "http://localhost/page?[1-250]";
-  std::string script = "for i in 1 2 3 4 5 6 7 8; do '" + curl + "' -sf --unix-socket '" + (folder_ / "socket") +
-                       "' '" + urls + "' | wc -c & done; wait";
-  Ran load = run({"/bin/sh", "-c", script});
-  std::string expected;
-  for (int i = 0; i < 8; i++) expected += "5000000\n";
-  EXPECT_EQ(load.out, expected) << load.err;
+  EXPECT_EQ(ask_nginx(folder_, 250), nginx_answers(250));
   ::kill(std::stoi(contents(folder_ / "pid")), SIGQUIT);  // the graceful end
   Ran ran = server.wait();
   EXPECT_EQ(ran.ending(), "exit 0") << ran.err;

@@ -2,11 +2,13 @@
 // cores; beside LeakSanitizer.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <signal.h>
 #include <sys/stat.h>
 
 #include <functional>
 
 #include "support/heap_program.h"
+#include "support/kernel_core.h"
 #include "support/run_culprit.h"
 
 namespace culprit::test {
@@ -54,7 +56,7 @@ INSTANTIATE_TEST_SUITE_P(Heap, NoLeak,
                          ::testing::Values("only-in-register", "only-in-vector-register", "in-variable",
                                            "in-thread-variable", "interior", "tagged", "array-with-count", "in-list",
                                            "in-mapping", "behind-large-block", "in-other-thread", "containers",
-                                           "in-protected-memory", "in-protected-variable"));
+                                           "in-protected-memory", "in-protected-variable", "in-protected-file"));
 
 class NoLeakInACore : public ::testing::TestWithParam<const char*> {};
 TEST_P(NoLeakInACore, IsFoundWhereSomethingPointsToTheBlock) {
@@ -66,7 +68,28 @@ TEST_P(NoLeakInACore, IsFoundWhereSomethingPointsToTheBlock) {
 }
 INSTANTIATE_TEST_SUITE_P(Heap, NoLeakInACore,
                          ::testing::Values("only-in-register", "only-in-vector-register", "in-thread-variable",
-                                           "in-protected-memory", "in-protected-variable"));
+                                           "in-protected-memory", "in-protected-variable", "in-protected-file"));
+
+TEST(LeaksOfAProgram, WhoseMainThreadHasEndedAreFound) {
+  HeapProgram made("leak_victim", "main-has-ended");
+  const Json answer = ask_heap({made.pid(), "--unreachable"});
+  EXPECT_EQ(leaked(answer), std::pair(uint64_t{10}, uint64_t{0})) << answer["groups"].dump(1);
+  EXPECT_TRUE(answer["exact"].get<bool>()) << answer["losses"].dump(1);
+}
+
+// gdb attaches to no process whose main thread has ended.
+TEST(LeaksOfAProgram, WhoseMainThreadHasEndedAreFoundInItsCore) {
+  if (!kernel_leaves_cores()) GTEST_SKIP() << "the kernel leaves no cores in the folder of a program";
+  TemporaryFolder folder;
+  Running running({program("leak_victim"), "main-has-ended", folder / "said"},
+                  {.directory = folder.path(), .in_child = allow_core});
+  ASSERT_TRUE(wait_for_file(folder / "said"));
+  const std::string core = kernels_core(folder.path(), running.pid());
+  ::kill(running.pid(), SIGABRT);
+  ASSERT_EQ(running.wait().signal(), SIGABRT);
+  const Json answer = ask_heap({core, "--unreachable"});
+  EXPECT_EQ(leaked(answer), std::pair(uint64_t{10}, uint64_t{0})) << answer["groups"].dump(1);
+}
 
 TEST(StaticProgram, HasNoLeakWhereItsLibraryKeepsBlocksInProtectedVariables) {
   HeapProgram made("leak_victim_static", "in-variable");

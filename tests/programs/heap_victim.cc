@@ -140,8 +140,9 @@ void counted(const char* path) {
   for (size_t i = 0; i < std::size(freed); i += 2) free(freed[i]);
   void* block = make(333);
   void* behind = make(334);
-  said->say("block %p\nusable %zu\nbehind %p\nusable_42076 %zu\n", block, malloc_usable_size(block), behind,
-            malloc_usable_size(make(42077)));
+  void* last = make(42077);
+  said->say("block %p\nusable %zu\nbehind %p\nlast %p\nusable_42076 %zu\n", block, malloc_usable_size(block), behind,
+            last, malloc_usable_size(last));
   stand_still(path);
 }
 
@@ -212,6 +213,24 @@ void loop_in_bin(const char* path) {
   stand_still(path, false);
 }
 
+// Two neighbours in a bin lead to each other only, and those around them past them.
+void ring_beside_bin(const char* path) {
+  constexpr size_t count = 200;
+  static uint64_t* blocks[2 * count];
+  for (uint64_t*& block : blocks) block = reinterpret_cast<uint64_t*>(make(3000));
+  for (size_t i = 0; i < count; ++i) free(blocks[2 * i]);
+  auto link = [](volatile uint64_t* from, int back, uint64_t* to) { from[back] = reinterpret_cast<uint64_t>(to) - 16; };
+  uint64_t *before = blocks[98], *first = blocks[100], *second = blocks[102], *behind = blocks[104];
+  link(behind, 0, before);
+  link(before, 1, behind);
+  for (int back : {0, 1}) {
+    link(first, back, second);
+    link(second, back, first);
+  }
+  said->say("detached %p\nbefore %p\nafter %p\n", blocks[100], blocks[99], blocks[101]);
+  stand_still(path);
+}
+
 void loop_in_fast_bin(const char* path) {
   void* blocks[20];
   for (void*& block : blocks) block = make(40);
@@ -254,6 +273,7 @@ const std::map<std::string, std::function<void(const char*)>> modes = {
     {"broken-top", broken_top},
     {"loop-in-bin", loop_in_bin},
     {"loop-in-fast-bin", loop_in_fast_bin},
+    {"ring-beside-bin", ring_beside_bin},
     {"freed-top", freed_top},
     {"nonsense-mmapped", nonsense_mmapped},
 };

@@ -135,6 +135,21 @@ thread_local void* volatile thread_variable;
       : "xmm9", "rax", "rcx", "r11", "memory");
   __builtin_unreachable();
 }
+// Only another thread is left. It leaks, and keeps two other blocks.
+[[noreturn, gnu::noinline]] void main_has_ended(const char* path) {
+  static const pthread_t main_thread = pthread_self();
+  std::thread([path] {
+    pthread_join(main_thread, nullptr);
+    direct();
+    char* volatile local = make(indirect_size);
+    thread_variable = make(indirect_size);
+    wipe_stack();
+    announce(path);
+    for (;;) pause();
+    asm volatile("" : : "r"(local));
+  }).detach();
+  pthread_exit(nullptr);
+}
 [[gnu::noinline]] void in_variable() { variable = make(direct_size); }
 [[gnu::noinline]] void in_thread_variable() { thread_variable = make(direct_size); }
 [[gnu::noinline]] void interior() { variable = make(direct_size) + 4000; }
@@ -157,6 +172,11 @@ thread_local void* volatile thread_variable;
 }
 [[gnu::noinline]] void in_protected_memory() {
   keep_in(static_cast<void**>(mmap(nullptr, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)));
+}
+[[gnu::noinline]] void in_protected_file() {
+  const int file = open("/etc/passwd", O_RDONLY);
+  keep_in(static_cast<void**>(mmap(nullptr, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE, file, 0)));
+  close(file);
 }
 [[gnu::noinline]] void in_protected_variable() {
   alignas(4096) static void* page[512] = {nullptr,
@@ -200,6 +220,7 @@ const std::map<std::string, void (*)()> modes = {{"direct", direct},
                                                  {"in-list", in_list},
                                                  {"in-mapping", in_mapping},
                                                  {"in-protected-memory", in_protected_memory},
+                                                 {"in-protected-file", in_protected_file},
                                                  {"in-protected-variable", in_protected_variable},
                                                  {"behind-large-block", behind_large_block},
                                                  {"in-other-thread", in_other_thread},
@@ -214,6 +235,7 @@ int main(int count, char** arguments) {
   if (count != 3) return 2;
   if (strcmp(arguments[1], "only-in-register") == 0) only_in_register(arguments[2]);
   if (strcmp(arguments[1], "only-in-vector-register") == 0) only_in_vector_register(arguments[2]);
+  if (strcmp(arguments[1], "main-has-ended") == 0) main_has_ended(arguments[2]);
   auto mode = modes.find(arguments[1]);
   if (mode == modes.end()) return 2;
   mode->second();
