@@ -20,7 +20,7 @@ namespace culprit {
 namespace {
 
 // What only a process or core can be asked, and what only a recording can.
-constexpr std::string_view of_targets[] = {"--count",       "--size",    "--range",        "--arena",     "--list",
+constexpr std::string_view of_targets[] = {"--range",       "--count",   "--size",         "--arena",     "--list",
                                            "--unreachable", "--no-stop", "--stop-at-most", "--executable"};
 constexpr std::string_view of_recordings[] = {"--peak",  "--temporary",   "--over-time", "--from",
                                               "--to",    "--outstanding", "--report",    "--suppressions",
