@@ -16,6 +16,9 @@ using namespace culprit;
 class CountingSink : public EventSink {
  public:
   void on_handle(const HandleEvent& event) override { check(event.value >= 0); }
+  void on_mapping(const MappingEvent& event) override {
+    check(!name_of(event.kind).empty() && event.action <= MappingAction::leave);
+  }
   void on_process(const ProcessEvent&) override {}
   void on_thread(const ThreadEvent&) override {}
   void on_snapshot(const HandleSnapshot&) override {}

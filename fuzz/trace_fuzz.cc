@@ -7,8 +7,8 @@
 #include <string>
 #include <string_view>
 
-#include "analysis/allocation_totals.h"
 #include "analysis/handle_lifetimes.h"
+#include "analysis/memory_totals.h"
 #include "trace/block.h"
 #include "trace/trace_reader.h"
 
@@ -20,7 +20,7 @@ using namespace culprit;
 class Checker : public EventSink {
  public:
   Checker(const TraceTables& tables, HandleLifetimes& lifetimes)
-      : tables_(tables), lifetimes_(lifetimes), memory_(tables, AllocationKey::stack, {}) {}
+      : tables_(tables), lifetimes_(lifetimes), memory_(tables, RecordedMemory::blocks, AllocationKey::stack, {}) {}
   void on_handle(const HandleEvent& event) override {
     check(event.time, event.process);
     tables_.text(event.call);
@@ -54,6 +54,12 @@ class Checker : public EventSink {
     name_of(event.function);
     memory_.on_allocation(event);
   }
+  void on_mapping(const MappingEvent& event) override {
+    check(event.time, event.process);
+    tables_.stacks.frames(event.stack);
+    name_of(event.kind);
+    memory_.on_mapping(event);
+  }
   void on_mark(const Mark& mark) override { check(mark.time, ProcessId::none); }
   void on_loss(const Loss& loss) override { tables_.process(loss.process); }
   void on_carried(const CarriedTable& table) override {
@@ -81,7 +87,7 @@ class Checker : public EventSink {
   }
   const TraceTables& tables_;
   HandleLifetimes& lifetimes_;
-  AllocationTotals memory_;
+  MemoryTotals memory_;
   Time last_ = 0;
   bool any_ = false;
 };

@@ -48,6 +48,11 @@ void emit(const Registers& registers, culprit_record record, const char* name) {
   put(record);
 }
 
+void emit_without_stack(const Registers& registers, const culprit_record& record) {
+  if (is_nested()) return defer(site_of(registers), record);
+  put(record);
+}
+
 namespace {
 
 // syscall() does not keep its number: remembered from before the call, found again by the stack pointer.

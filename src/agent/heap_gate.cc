@@ -31,7 +31,9 @@ namespace {
 static_assert(CULPRIT_ALLOCATOR_FUNCTIONS * CULPRIT_ENTRY_CODE == 640, "the room in heap_room.S");
 
 constexpr uint64_t any_size = ~uint64_t{0};
-culprit_heap_gate gate{.doors = {}, .room = 0, .beyond = {}, .least = 0, .most = any_size};
+constexpr culprit_heap_gate closed_gate{
+    .doors = {}, .room = 0, .beyond = {}, .least = 0, .most = any_size, .mappings = 0};
+culprit_heap_gate gate = closed_gate;
 
 inline bool is_filtered() { return gate.most - gate.least != any_size; }
 inline bool passes_by(size_t size) { return size - gate.least > gate.most - gate.least; }
@@ -205,9 +207,11 @@ void open_gate(culprit_attach& attach) {
 }
 
 void forget_gate() {
-  gate = {.doors = {}, .room = 0, .beyond = {}, .least = 0, .most = any_size};
+  gate = closed_gate;
   if (has_noted) memset(noted, 0, sizeof noted);
   has_noted = false;
 }
+
+bool records_mappings() { return stands_before_allocator() || __atomic_load_n(&gate.mappings, __ATOMIC_RELAXED) != 0; }
 
 }  // namespace culprit::agent

@@ -15,4 +15,8 @@ void open_gate(culprit_attach& attach);
 // As in a library that was just loaded.
 void forget_gate();
 
+// Is memory that the program maps itself recorded? Where only some blocks are, what the allocator maps for the others
+// could not be told from it.
+bool records_mappings();
+
 }  // namespace culprit::agent

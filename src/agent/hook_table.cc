@@ -4,6 +4,7 @@
 #include "agent/death.h"
 #include "agent/hooks.h"
 #include "agent/made_hooks.h"
+#include "agent/mapping_hooks.h"
 #include "agent/signal_stack.h"
 #include "agent/table_hooks.h"
 
@@ -78,9 +79,10 @@ constexpr Hook hooks[] = {
     {__NR_execveat, before_exec, nullptr},
     {__NR_exit, before_thread_exit, nullptr, end_thread},
     {__NR_exit_group, before_process_exit, nullptr},
-    {__NR_munmap, before_munmap, nullptr},
-    {__NR_mmap, before_mmap, nullptr},
-    {__NR_mremap, before_mremap, nullptr},
+    {__NR_munmap, before_munmap, after_munmap},
+    {__NR_mmap, before_mmap, after_mmap},
+    {__NR_mremap, before_mremap, after_mremap},
+    {__NR_brk, before_brk, after_brk},
 };
 
 struct Index {

@@ -36,6 +36,9 @@ uint32_t stack_of(const Registers& registers);
 // Writes one event of this thread; `name` is a NUL-terminated string of the program or null.
 void emit(const Registers& registers, culprit_record record, const char* name = nullptr);
 
+// The same without a stack.
+void emit_without_stack(const Registers& registers, const culprit_record& record);
+
 // A record with kind, call and the time; everything else 0.
 culprit_record new_record(culprit_record_kind kind, uint32_t call);
 

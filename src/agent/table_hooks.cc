@@ -2,9 +2,7 @@
 
 #include "agent/death.h"
 #include "agent/raw_syscall.h"
-#include "agent/rules.h"
 #include "agent/session.h"
-#include "agent/stacks.h"
 
 namespace culprit::agent {
 
@@ -35,43 +33,6 @@ void before_unshare(Registers& registers, uint32_t) {
   constexpr uint64_t clone_files = 0x400;
   if ((registers.rdi & clone_files) != 0) emit(registers, new_record(CULPRIT_RECORD_UNSHARE, __NR_unshare));
 }
-
-namespace {
-
-// Code or stack that goes away takes what we know of it along. `file_code`: a range that has an unwind table.
-void forget_memory(uint64_t start, uint64_t length) {
-  uint64_t end = start + length;
-  if (end < start) return;
-  forget_stacks(start, end);
-  const culprit_process& record = *process.record;
-  uint32_t count = __atomic_load_n(&record.range_count, __ATOMIC_ACQUIRE);
-  if (count > CULPRIT_RANGE_COUNT) count = CULPRIT_RANGE_COUNT;
-  uint32_t low = 0;
-  for (uint32_t high = count; low < high;) {
-    uint32_t middle = (low + high) / 2;
-    if (record.ranges[middle].end <= start)
-      low = middle + 1;
-    else
-      high = middle;
-  }
-  if (low == count || record.ranges[low].start >= end) return;
-  // Known code is unmapped (dlclose): other code may come to the same addresses. The collector rereads the mappings
-  // before the next table is asked for; until then nothing is known.
-  __atomic_fetch_add(&process.record->table_generation, 1, __ATOMIC_RELEASE);
-  request(CULPRIT_REQUEST_UNMAPPING, start, end);
-  forget_rules();
-}
-
-}  // namespace
-
-void before_munmap(Registers& registers, uint32_t) { forget_memory(registers.rdi, registers.rsi); }
-
-void before_mmap(Registers& registers, uint32_t) {
-  constexpr uint64_t map_fixed = 0x10;
-  if ((registers.r10 & map_fixed) != 0) forget_memory(registers.rdi, registers.rsi);
-}
-
-void before_mremap(Registers& registers, uint32_t) { forget_memory(registers.rdi, registers.rsi); }
 
 void before_setrlimit(Registers& registers, uint32_t call) {
   constexpr uint64_t address_space = 9, infinity = ~uint64_t{0};

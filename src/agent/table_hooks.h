@@ -15,9 +15,6 @@ void before_exec(Registers& registers, uint32_t call);  // execve, execveat
 void before_thread_exit(Registers& registers, uint32_t call);
 void before_process_exit(Registers& registers, uint32_t call);
 
-void before_munmap(Registers& registers, uint32_t call);
-void before_mmap(Registers& registers, uint32_t call);
-void before_mremap(Registers& registers, uint32_t call);
 void before_setrlimit(Registers& registers, uint32_t call);  // setrlimit, prlimit64
 void before_prctl(Registers& registers, uint32_t call);
 void before_seccomp(Registers& registers, uint32_t call);

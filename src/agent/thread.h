@@ -30,6 +30,12 @@ struct ThreadState {
     uint64_t stack_pointer;
     uint32_t number;
   } any_calls[8];  // numbers of the calls in progress inside libc's syscall()
+  uint8_t mapping_call_depth;
+  struct {
+    uint64_t stack_pointer;
+    uint64_t time;     // tsc() before it
+    uint64_t value;    // brk: where the program's break was
+  } mapping_calls[4];  // those in progress that take mappings away; of several, each interrupted the one before
 };
 
 extern __thread ThreadState thread __attribute__((tls_model("initial-exec")));

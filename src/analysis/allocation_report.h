@@ -34,7 +34,8 @@ std::string_view name_of(AllocationVerdict verdict);
 
 // All that one stack has allocated (or of one size).
 struct AllocationGroup {
-  std::string function;                                // of the allocator: "malloc"
+  std::string function;                                // of the allocator: "malloc"; of mappings: "mmap"
+  std::string mapping;                                 // what kind of a mapping: "anonymous"; of blocks empty
   BlockCount outstanding, unreachable, at_peak, made;  // unreachable: of the outstanding ones
   BlockCount most;                                     // of itself in use at one moment
   double most_at = 0;
@@ -62,6 +63,15 @@ struct ProcessMemoryReport {
   bool forked = false;
 };
 
+// Beside the blocks, of what was mapped.
+struct MappingSummary {
+  BlockCount made, outstanding, most;
+  double most_at = 0;
+  std::vector<AllocationGroup> groups;  // the most outstanding ones
+  uint64_t groups_hidden = 0;           // others with something outstanding
+  BlockCount hidden;
+};
+
 struct AllocationReport {
   std::string command, recorded_by, machine;
   int64_t wall_clock_ns = 0;
@@ -71,6 +81,8 @@ struct AllocationReport {
   uint64_t sampled_every = 0;  // bytes: all numbers below are estimates from that sample; 0: all was recorded
   uint64_t samples = 0;        // blocks that were recorded
 
+  RecordedMemory kind = RecordedMemory::blocks;
+  MappingSummary mappings;  // of a report of blocks
   AllocationView view = AllocationView::outstanding;
   AllocationKey by = AllocationKey::stack;
   std::vector<AllocationGroup> groups;  // most first

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "analysis/life_replay.h"
+#include "analysis/memory_totals.h"
 #include "analysis/trace_words.h"
 #include "base/text.h"
 #include "model/signals.h"
@@ -98,15 +99,14 @@ uint64_t sampled_every_of(const TraceInfo& info) { return info.allocations > 1 ?
 
 class Builder {
  public:
-  Builder(const Trace& trace, const AllocationTotals& totals, const SymbolLookup& lookup,
-          const AllocationReportOptions& options, const RecordingSpan& span)
+  Builder(const Trace& trace, const MemoryLedger& ledger, const SymbolLookup& lookup,
+          const AllocationReportOptions& options)
       : words_{trace.tables(), started_at(trace)},
-        totals_(totals),
+        ledger_(ledger),
         symbols_(trace.tables(), lookup),
-        options_(options),
-        span_(span) {}
+        options_(options) {}
 
-  AllocationReport build(const TraceInfo& info);
+  AllocationReport build();
 
  private:
   struct Candidate {
@@ -123,17 +123,16 @@ class Builder {
   AllocationGroup group_of(Candidate& candidate) const;
 
   TraceWords words_;
-  const AllocationTotals& totals_;
+  const MemoryLedger& ledger_;
   StackSymbols symbols_;
   const AllocationReportOptions& options_;
-  RecordingSpan span_;
   std::vector<Candidate> candidates_;
   BlockCount suppressed_unreachable_;
   AllocationReport report_;
 };
 
 void Builder::choose() {
-  for (const AllocationTotal& total : totals_.totals())
+  for (const AllocationTotal& total : ledger_.totals())
     if (weight_of(total, options_.view) != 0) candidates_.push_back({&total, {}});
   std::sort(candidates_.begin(), candidates_.end(), [&](const Candidate& a, const Candidate& b) {
     return badness(*a.total, options_.view) < badness(*b.total, options_.view);
@@ -173,7 +172,7 @@ void Builder::suppress() {
 }
 
 void Builder::add_totals() {
-  for (const AllocationTotal& total : totals_.totals()) {
+  for (const AllocationTotal& total : ledger_.totals()) {
     report_.made.add(total.made);
     report_.outstanding.add(total.left);
     report_.unreachable.add(total.unreachable);
@@ -183,15 +182,17 @@ void Builder::add_totals() {
   report_.outstanding.bytes -= report_.suppressed.bytes;
   report_.unreachable.blocks -= suppressed_unreachable_.blocks;
   report_.unreachable.bytes -= suppressed_unreachable_.bytes;
-  report_.most = totals_.most();
-  report_.series = totals_.series();
-  report_.most_at = words_.seconds(totals_.most_at());
+  report_.most = ledger_.most();
+  report_.series = ledger_.series();
+  report_.most_at = words_.seconds(ledger_.most_at());
 }
 
 AllocationGroup Builder::group_of(Candidate& candidate) const {
   const AllocationTotal& total = *candidate.total;
   AllocationGroup group;
-  group.function = name_of(total.function);
+  const bool is_mapping = options_.kind == RecordedMemory::mappings;
+  group.function = is_mapping ? call_of(total.mapping) : name_of(total.function);
+  if (is_mapping) group.mapping = name_of(total.mapping);
   group.outstanding = total.left;
   group.unreachable = total.unreachable;
   group.behind = total.behind;
@@ -243,8 +244,8 @@ void Builder::add_groups() {
 }
 
 void Builder::add_processes() {
-  for (size_t i = 1; i < totals_.processes().size(); ++i) {
-    const ProcessMemory& process = totals_.processes()[i];
+  for (size_t i = 1; i < ledger_.processes().size(); ++i) {
+    const ProcessMemory& process = ledger_.processes()[i];
     report_.released += process.released;
     if (!process.seen) continue;
     const ProcessCount named = words_.process(id_at<ProcessId>(i));
@@ -268,17 +269,8 @@ void Builder::add_processes() {
                    });
 }
 
-AllocationReport Builder::build(const TraceInfo& info) {
-  report_.command = info.command;
-  report_.recorded_by = info.recorded_by;
-  report_.machine = info.machine;
-  report_.wall_clock_ns = info.wall_clock_ns;
-  report_.complete = info.complete;
-  report_.duration = words_.seconds(span_.end);
-  report_.from = std::max(0.0, words_.seconds(std::max(options_.from, span_.start)));
-  report_.to = words_.seconds(std::min(options_.to, span_.end));
-  report_.sampled_every = sampled_every_of(info);
-  report_.samples = totals_.samples();
+AllocationReport Builder::build() {
+  report_.kind = options_.kind;
   report_.view = options_.view;
   report_.by = options_.by;
   choose();
@@ -287,15 +279,43 @@ AllocationReport Builder::build(const TraceInfo& info) {
   add_groups();
   add_totals();
   add_processes();
-  uint64_t nameless = 0;
-  for (const AllocationGroup& group : report_.groups) nameless += nameless_frames(group.stack);
-  std::vector<Loss> losses = totals_.losses();
-  std::erase_if(losses, [](const Loss& loss) { return is_about_handles(loss.kind); });
-  losses.insert(losses.end(), options_.losses.begin(), options_.losses.end());
-  losses.push_back({LossKind::symbols_missing, nameless, ProcessId::none, {}});
-  report_.losses = merge_losses(words_, losses);
-  report_.exact = report_.sampled_every == 0 && is_exact(report_.losses);
   return std::move(report_);
+}
+
+// What a report of blocks says of mappings.
+MappingSummary summary_of(const Trace& trace, const MemoryLedger& mappings, const SymbolLookup& lookup,
+                          const AllocationReportOptions& options) {
+  constexpr size_t shown_groups = 3;
+  const AllocationReportOptions wanted{
+      .kind = RecordedMemory::mappings, .top = shown_groups, .suppressions = options.suppressions, .losses = {}};
+  AllocationReport report = Builder(trace, mappings, lookup, wanted).build();
+  return {report.made,          report.outstanding, report.most, report.most_at, std::move(report.groups),
+          report.groups_hidden, report.hidden};
+}
+
+void add_frame(AllocationReport& report, const TraceInfo& info, const TraceWords& words, const RecordingSpan& span,
+               const AllocationReportOptions& options) {
+  report.command = info.command;
+  report.recorded_by = info.recorded_by;
+  report.machine = info.machine;
+  report.wall_clock_ns = info.wall_clock_ns;
+  report.complete = info.complete;
+  report.duration = words.seconds(span.end);
+  report.from = std::max(0.0, words.seconds(std::max(options.from, span.start)));
+  report.to = words.seconds(std::min(options.to, span.end));
+}
+
+void add_losses(AllocationReport& report, const MemoryTotals& totals, const TraceWords& words,
+                const AllocationReportOptions& options) {
+  uint64_t nameless = 0;
+  for (const auto* groups : {&report.groups, &report.mappings.groups})
+    for (const AllocationGroup& group : *groups) nameless += nameless_frames(group.stack);
+  std::vector<Loss> losses = totals.losses();
+  std::erase_if(losses, [](const Loss& loss) { return is_about_handles(loss.kind); });
+  losses.insert(losses.end(), options.losses.begin(), options.losses.end());
+  losses.push_back({LossKind::symbols_missing, nameless, ProcessId::none, {}});
+  report.losses = merge_losses(words, losses);
+  report.exact = report.sampled_every == 0 && is_exact(report.losses);
 }
 
 }  // namespace
@@ -320,15 +340,24 @@ Result<AllocationReport> build_allocation_report(Trace& trace, const SymbolLooku
                                                  const AllocationReportOptions& options) {
   auto span = span_of(trace);
   if (!span) return tl::unexpected<Error>(span.error());
-  const uint64_t sampled_every = sampled_every_of(trace.info());
+  const bool of_blocks = options.kind == RecordedMemory::blocks;
+  const uint64_t sampled_every = of_blocks ? sampled_every_of(trace.info()) : 0;
   if (sampled_every != 0 && options.view == AllocationView::temporary)
     return fail(ErrorKind::unsupported,
                 "which blocks were temporary cannot be told from a sample (run --heap --sample)");
-  AllocationTotals totals(trace.tables(), options.by,
-                          {options.from, options.to, span->start, span->end, sampled_every});
+  MemoryTotals totals(trace.tables(), options.kind, options.by,
+                      {options.from, options.to, span->start, span->end, sampled_every});
   CULPRIT_TRY(trace.replay(totals));
   totals.finish();
-  return Builder(trace, totals, lookup, options, *span).build(trace.info());
+  const TraceWords words{trace.tables(), started_at(trace)};
+  AllocationReport report = Builder(trace, totals.ledger(), lookup, options).build();
+  add_frame(report, trace.info(), words, *span, options);
+  report.sampled_every = sampled_every;
+  report.samples = totals.samples();
+  if (of_blocks && options.view == AllocationView::outstanding)
+    report.mappings = summary_of(trace, totals.mappings(), lookup, options);
+  add_losses(report, totals, words, options);
+  return report;
 }
 
 }  // namespace culprit

@@ -10,6 +10,7 @@
 namespace culprit {
 
 struct AllocationReportOptions {
+  RecordedMemory kind = RecordedMemory::blocks;
   AllocationView view = AllocationView::outstanding;
   AllocationKey by = AllocationKey::stack;
   size_t top = 0;                         // show only that many groups; 0: all

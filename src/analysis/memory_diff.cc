@@ -4,6 +4,7 @@
 #include <unordered_map>
 
 #include "analysis/life_replay.h"
+#include "analysis/memory_totals.h"
 #include "analysis/stack_signatures.h"
 #include "analysis/trace_words.h"
 
@@ -13,11 +14,11 @@ namespace {
 
 class Side {
  public:
-  Side(const MemoryMoment& moment, const RecordingSpan& span, const SymbolLookup& lookup)
+  Side(const MemoryMoment& moment, const RecordingSpan& span, RecordedMemory kind, const SymbolLookup& lookup)
       : moment_(moment),
         span_(span),
         symbols_(moment.trace.tables(), lookup),
-        totals_(moment.trace.tables(), AllocationKey::stack, {moment.from, moment.to, span.start, span.end}) {}
+        totals_(moment.trace.tables(), kind, AllocationKey::stack, {moment.from, moment.to, span.start, span.end}) {}
   Side(const Side&) = delete;  // its parts point at each other
   Side& operator=(const Side&) = delete;
 
@@ -29,7 +30,7 @@ class Side {
 
   StackSymbols& symbols() { return symbols_; }
   const TraceTables& tables() const { return moment_.trace.tables(); }
-  const std::vector<AllocationTotal>& totals() const { return totals_.totals(); }
+  const std::vector<AllocationTotal>& totals() const { return totals_.ledger().totals(); }
   std::vector<StackId> stacks() const {
     std::vector<StackId> stacks;
     for (const AllocationTotal& total : totals()) stacks.push_back(id_at<StackId>(total.key));
@@ -66,7 +67,7 @@ class Side {
   const MemoryMoment& moment_;
   RecordingSpan span_;
   StackSymbols symbols_;
-  AllocationTotals totals_;
+  MemoryTotals totals_;
 };
 
 struct Row {
@@ -139,16 +140,16 @@ std::pair<uint64_t, uint64_t> give_stacks(std::vector<Row>& rows, Side& before, 
 Result<MemoryDiff> diff_memory(const MemoryMoment& before, const MemoryMoment& after, const SymbolLookup& lookup,
                                const MemoryDiffOptions& options) {
   for (const MemoryMoment* moment : {&before, &after}) {
-    if (moment->trace.info().allocations > 1)
+    if (options.kind == RecordedMemory::blocks && moment->trace.info().allocations > 1)
       return fail(ErrorKind::unsupported, "what changed cannot be told from samples (run --heap --sample)");
   }
   auto first_span = span_of(before.trace), second_span = span_of(after.trace);
   if (!first_span) return tl::unexpected<Error>(first_span.error());
   if (!second_span) return tl::unexpected<Error>(second_span.error());
-  Side first(before, *first_span, lookup), second(after, *second_span, lookup);
+  Side first(before, *first_span, options.kind, lookup), second(after, *second_span, options.kind, lookup);
   CULPRIT_TRY(first.run());
   CULPRIT_TRY(second.run());
-  MemoryDiff diff{.before = first.report(), .after = second.report()};
+  MemoryDiff diff{.kind = options.kind, .before = first.report(), .after = second.report()};
   std::vector<Row> rows = compare(first, second);
   choose_rows(rows, options, diff);
   const auto nameless = give_stacks(rows, first, second);

@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "analysis/allocation_totals.h"
+#include "analysis/memory_ledger.h"
 #include "analysis/recording_diff.h"
 #include "analysis/stack_symbols.h"
 
@@ -17,6 +17,7 @@ struct MemoryMoment {
 };
 
 struct MemoryDiffOptions {
+  RecordedMemory kind = RecordedMemory::blocks;
   bool all = false;  // also what did not change
   size_t top = 0;    // keep the so many rows that changed most; 0: all
 };
@@ -39,6 +40,7 @@ struct MemoryDiffRow {
 };
 
 struct MemoryDiff {
+  RecordedMemory kind = RecordedMemory::blocks;
   MemoryDiffSide before, after;
   std::vector<MemoryDiffRow> rows;            // what grew by most bytes first, what shrank most last
   uint64_t rows_hidden = 0;                   // left out by `top`

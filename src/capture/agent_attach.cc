@@ -113,14 +113,17 @@ class AgentAttach final : public LiveRecorder {
   // At once in the process itself, as it may be in a hurry; then in what it has forked since.
   Result<void> leave_memory() override {
     if (!std::exchange(has_entries_, false)) return {};
-    Result<void> result = in_process(pid_, take_entries);
+    auto take = [&](TouchedProcess& victim, const AgentPresence& agent) {
+      return take_entries(victim, agent, allocator_.gate);
+    };
+    Result<void> result = in_process(pid_, take);
     if (!result && result.error().kind != ErrorKind::gone) {
       has_entries_ = true;
       return result;
     }
     result = {};
     for (uint32_t pid : processes_of_session(recorder_->memory().inode())) {
-      auto taken = in_process(pid, take_entries);
+      auto taken = in_process(pid, take);
       if (!taken && taken.error().kind != ErrorKind::gone) result = tl::unexpected<Error>(taken.error());
     }
     return result;

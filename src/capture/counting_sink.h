@@ -20,6 +20,10 @@ class CountingSink final : public EventSink {
     events_++;
     next_.on_allocation(event);
   }
+  void on_mapping(const MappingEvent& event) override {
+    events_++;
+    next_.on_mapping(event);
+  }
   void on_process(const ProcessEvent& event) override {
     events_++;
     next_.on_process(event);

@@ -100,7 +100,11 @@ Result<std::string> put_entries(TouchedProcess& victim, const AgentPresence& age
   CULPRIT_TRY(while_stopped(victim, stop_time, [&](std::vector<ProcessStopper::Thread>& threads) -> Result<bool> {
     auto hinders = [&](const ProcessStopper::Thread& thread) { return hindrances.has(thread); };
     if (std::ranges::any_of(threads, hinders)) return false;
-    return write_jumps(victim, *patches);
+    CULPRIT_TRY(write_jumps(victim, *patches));
+    // From now on the agent knows when the allocator is at work, and so whose a mapping is.
+    gate.mappings = sizes.has_all() ? 1 : 0;
+    victim.memory.write_value(gate_address, gate);
+    return true;
   }));
   const bool has_operators =
       std::ranges::any_of(*patches, [](const EntryPatch& patch) { return patch.entry.has_operators; });
@@ -123,7 +127,10 @@ EntriesTaken take_entries_back(TouchedProcess& victim, const AgentPresence& agen
   return EntriesTaken::all;
 }
 
-Result<void> take_entries(TouchedProcess& victim, const AgentPresence& agent) {
+Result<void> take_entries(TouchedProcess& victim, const AgentPresence& agent, uint64_t gate_address) {
+  const uint64_t no_mappings = 0;
+  if (agent.covers(gate_address))
+    victim.memory.write_value(gate_address + offsetof(culprit_heap_gate, mappings), no_mappings);
   const std::vector<AllocatorEntry> entries = find_allocator_entries(victim.code);
   return while_stopped(victim, stop_time, [&](std::vector<ProcessStopper::Thread>&) -> Result<bool> {
     switch (take_entries_back(victim, agent, entries)) {

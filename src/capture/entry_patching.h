@@ -18,9 +18,9 @@ Result<std::string> put_entries(TouchedProcess& victim, const AgentPresence& age
                                 const uint64_t (&functions)[CULPRIT_ALLOCATOR_FUNCTIONS], uint64_t gate,
                                 const BlockSizes& sizes);
 
-// What of the allocator leads to the agent is as it was. Threads may still be in there, and come out by themselves.
-// Errors: unsupported (a breakpoint stands on such a jump), those of stopping it.
-Result<void> take_entries(TouchedProcess& victim, const AgentPresence& agent);
+// What of the allocator leads to the agent is as it was, and mappings are not recorded any more. Threads may still be
+// in there, and come out by themselves. Errors: unsupported (a breakpoint stands on such a jump), those of stopping it.
+Result<void> take_entries(TouchedProcess& victim, const AgentPresence& agent, uint64_t gate);
 
 // The same while all threads are stopped already. `entries`: all there are (find_allocator_entries).
 enum class EntriesTaken : uint8_t { all, under_breakpoint, not_writable };

@@ -86,11 +86,11 @@ bool is_of_no_account(const culprit_site& site, const culprit_attach& answer) {
          (site.number == SYS_ioctl || (site.number == SYS_read && answer.fanotify_count == 0));
 }
 
-// What the agent has to see whatever it records: code that comes and goes, threads and processes that begin and end, and
-// what keeps it from calling the kernel.
-constexpr uint16_t vital_calls[] = {SYS_fork,   SYS_vfork,  SYS_clone, 435 /* clone3 */, SYS_execve,  SYS_execveat,
-                                    SYS_exit,   SYS_exit_group, SYS_mmap,  SYS_munmap,  SYS_mremap,
-                                    SYS_seccomp, SYS_prctl,  SYS_setrlimit, SYS_prlimit64};
+// What the agent has to see whatever it records: code that comes and goes, threads and processes that begin and end,
+// and what keeps it from calling the kernel.
+constexpr uint16_t vital_calls[] = {
+    SYS_fork, SYS_vfork,  SYS_clone,  435 /* clone3 */, SYS_execve,  SYS_execveat, SYS_exit,      SYS_exit_group,
+    SYS_mmap, SYS_munmap, SYS_mremap, SYS_brk,          SYS_seccomp, SYS_prctl,    SYS_setrlimit, SYS_prlimit64};
 
 Plan make_plan(const VictimCode& code, const culprit_attach& answer, bool handles) {
   // A write over a page's end is two, and culprit might be killed between them.

@@ -17,6 +17,7 @@ class MemorySink final : public EventSink {
     // What realloc has made of a wanted block may be of any size.
     if (event.action == AllocationAction::release || sizes_.has(event.size)) next_.on_allocation(event);
   }
+  void on_mapping(const MappingEvent& event) override { next_.on_mapping(event); }
   void on_process(const ProcessEvent& event) override {
     if (tells_of_processes_) next_.on_process(event);
   }

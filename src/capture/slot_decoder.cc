@@ -123,6 +123,13 @@ void SlotDecoder::add_handle_event(const culprit_record& record, HandleAction ac
   shared_.events.on_handle(event);
 }
 
+StackId SlotDecoder::stack_of_block(const culprit_record& record) {
+  const Stack stack = stack_of(record.node);
+  if (stack.id == StackId::none) shared_.losses.add(LossKind::stack_missing, 1, owner_.id);
+  if (stack.truncated) shared_.losses.add(LossKind::stack_truncated, 1, owner_.id);
+  return stack.id;
+}
+
 // Whoever runs on this memory (a vfork child, too), the blocks are the thread's own process's.
 void SlotDecoder::add_allocation_event(const culprit_record& record, AllocationAction action) {
   if (record.call == 0 || record.call >= CULPRIT_ALLOCATOR_FUNCTIONS) {
@@ -138,13 +145,33 @@ void SlotDecoder::add_allocation_event(const culprit_record& record, AllocationA
   event.action = action;
   if (action == AllocationAction::allocate) {
     event.size = uint64_t{record.argument} << 32 | static_cast<uint32_t>(record.value);
-    const Stack stack = stack_of(record.node);
-    event.stack = stack.id;
-    if (stack.id == StackId::none) shared_.losses.add(LossKind::stack_missing, 1, owner_.id);
-    if (stack.truncated) shared_.losses.add(LossKind::stack_truncated, 1, owner_.id);
+    event.stack = stack_of_block(record);
   }
   owner_.last_event = std::max(owner_.last_event, event.time);
   shared_.events.on_allocation(event);
+}
+
+void SlotDecoder::add_mapping_event(const culprit_record& record) {
+  const bool is_mapped = record.kind == CULPRIT_RECORD_MAP;
+  if (is_mapped ? record.flags >= CULPRIT_MAPPINGS : record.flags > CULPRIT_UNMAP_MOVES) {
+    bad_records_++;
+    return;
+  }
+  static_assert(CULPRIT_MAPPINGS == mapping_kind_count);
+  MappingEvent event;
+  event.time = shared_.clock.time_of(record.tsc);
+  event.address = record.extra;
+  event.size = uint64_t{record.argument} << 32 | static_cast<uint32_t>(record.value);
+  event.process = owner_.id;
+  event.tid = tid_;
+  if (is_mapped) {
+    event.kind = static_cast<MappingKind>(record.flags);
+    event.stack = stack_of_block(record);
+  } else {
+    event.action = record.flags == 0 ? MappingAction::unmap : MappingAction::leave;
+  }
+  owner_.last_event = std::max(owner_.last_event, event.time);
+  shared_.events.on_mapping(event);
 }
 
 void SlotDecoder::note_exec(const culprit_record& record) {
@@ -199,6 +226,9 @@ void SlotDecoder::on_record(const culprit_record& record) {
       return add_allocation_event(record, AllocationAction::allocate);
     case CULPRIT_RECORD_RELEASE:
       return add_allocation_event(record, AllocationAction::release);
+    case CULPRIT_RECORD_MAP:
+    case CULPRIT_RECORD_UNMAP:
+      return add_mapping_event(record);
     case CULPRIT_RECORD_EXEC:
       return note_exec(record);
     case CULPRIT_RECORD_FORK:

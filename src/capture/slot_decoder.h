@@ -57,6 +57,8 @@ class SlotDecoder : public RecordSink {
   void add_node(const culprit_record& record);
   void add_handle_event(const culprit_record& record, HandleAction action);
   void add_allocation_event(const culprit_record& record, AllocationAction action);
+  StackId stack_of_block(const culprit_record& record);  // or mapping; what is missing of it is counted
+  void add_mapping_event(const culprit_record& record);
   StringId type_of(StringId name, StringId call_type);
   void note_exec(const culprit_record& record);
   void switch_process(const culprit_record& record);

@@ -11,6 +11,7 @@
 #include "model/handle_event.h"
 #include "model/ids.h"
 #include "model/loss.h"
+#include "model/mapping_event.h"
 #include "model/unreachable_blocks.h"
 
 namespace culprit {
@@ -81,6 +82,7 @@ class EventSink {
   virtual void on_loss(const Loss& loss) = 0;
   // Only where allocations are recorded, too; for sinks that follow memory. There are many of them.
   virtual void on_allocation(const AllocationEvent&) {}
+  virtual void on_mapping(const MappingEvent&) {}
   virtual void on_unreachable(const UnreachableBlocks&) {}
   // From circular recordings whose beginning was overwritten, and before all else: what was open when the window began.
   // For sinks that follow handles; the others have nothing to do.

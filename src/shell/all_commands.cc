@@ -107,6 +107,8 @@ constexpr OptionRow sample_option{"--sample", "", ValueKind::size, "SIZE",
 constexpr OptionRow left_option{
     "--outstanding", "", ValueKind::none, "",
     "with --heap: all memory that is left is the leak; the program is not looked at as it ends"};
+constexpr OptionRow mappings_option{"--mappings", "", ValueKind::none, "",
+                                    "of a recording: what was mapped beside the allocator (mmap, mremap, brk)"};
 constexpr OptionRow peak_option{"--peak", "", ValueKind::none, "", "what lived when most memory was in use"};
 constexpr OptionRow temporary_option{"--temporary", "", ValueKind::none, "",
                                      "what was freed before its thread allocated again"};
@@ -130,9 +132,10 @@ constexpr OptionRow handles_options[] = {
 constexpr OptionRow watch_options[] = {watch_all_option, interval_option,   looks_option,
                                        above_option,     prometheus_option, watch_json_option};
 constexpr OptionRow attach_options[] = {live_via_option, output_option, command_option, blame_option};
-constexpr OptionRow diff_options[] = {
-    json_option,    csv_option,  report_option, diff_top_option,  diff_all_option, diff_from_option,    diff_to_option,
-    process_option, type_option, stack_option,  not_stack_option, min_age_option,  diff_handles_option, blame_option};
+constexpr OptionRow diff_options[] = {json_option,         csv_option,       report_option,    diff_top_option,
+                                      diff_all_option,     diff_from_option, diff_to_option,   process_option,
+                                      type_option,         stack_option,     not_stack_option, min_age_option,
+                                      diff_handles_option, mappings_option,  blame_option};
 constexpr OptionRow record_start_options[] = {
     {"--all", "", ValueKind::none, "", "every process, also those that start later (root)"},
     {"--pid", "", ValueKind::text, "PID[,…]", "these processes and their children"},
@@ -173,6 +176,7 @@ constexpr OptionRow heap_options[] = {
      "of a process: how long it may stand still (2s); the rest is read while it runs"},
     {"--no-stop", "", ValueKind::none, "", "of a process: read its heap while it runs; the answer is partial"},
     executable_option,
+    mappings_option,
     peak_option,
     temporary_option,
     heap_over_time_option,
@@ -286,10 +290,11 @@ constexpr std::string_view heap_details =
     "first: what was left when the program ended, what lived when most memory was in use (--peak), or what was freed\n"
     "before its thread allocated again (--temporary); --over-time draws what was in use when. A group grows when more "
     "of it lived at nearly each of eight\n"
-    "equally distant moments.\n"
+    "equally distant moments. What was mapped beside the allocator is told below, or, with --mappings, alone.\n"
     "\n"
     "    culprit run --heap -o x.culprit -- ./server\n"
     "    culprit heap x.culprit --peak\n"
+    "    culprit heap x.culprit --mappings\n"
     "    culprit heap x.culprit --block 0x55d0c8a3f2b0\n"
     "    culprit heap x.culprit --by size --from 10s";
 constexpr std::string_view diff_details =

@@ -40,6 +40,8 @@ Ending run_diff(const Arguments& arguments, const Streams& streams) {
   if (!of_handles && has_memory(*first) != has_memory(*last))
     return complain(streams, fmt::format("of the two, only {} has memory in it; --handles compares their handles",
                                          printable(arguments.operands[has_memory(*first) ? 0 : 1])));
+  if (arguments.has("--mappings") && (of_handles || !has_memory(*first)))
+    return complain(streams, "--mappings is about memory: `culprit run --heap -o FILE -- COMMAND` records it");
   return of_handles || !has_memory(*first) ? diff_handles(*first, *last, arguments, streams)
                                            : diff_memory_recordings(*first, *last, arguments, streams);
 }

@@ -24,12 +24,12 @@ constexpr std::string_view of_targets[] = {"--range",       "--count",   "--size
                                            "--unreachable", "--no-stop", "--stop-at-most", "--executable"};
 constexpr std::string_view of_recordings[] = {"--peak",  "--temporary",   "--over-time", "--from",
                                               "--to",    "--outstanding", "--report",    "--suppressions",
-                                              "--after", "--no-source"};
+                                              "--after", "--no-source",   "--mappings"};
 
 constexpr std::string_view of_processes[] = {"--stacks-of-size", "--suspect", "--for", "--output"};
 // Beside of_targets, what cannot be asked about what is allocated from now on.
-constexpr std::string_view of_the_past[] = {"--block", "--peak",  "--temporary",   "--over-time",   "--from",
-                                            "--to",    "--after", "--outstanding", "--fail-on-leak"};
+constexpr std::string_view of_the_past[] = {"--block", "--peak",  "--temporary",   "--over-time",    "--from",
+                                            "--to",    "--after", "--outstanding", "--fail-on-leak", "--mappings"};
 
 std::optional<Ending> refuse(const Arguments& arguments, const Streams& streams,
                              std::span<const std::string_view> refused, std::string_view why) {

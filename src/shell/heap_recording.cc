@@ -28,7 +28,8 @@ Result<Time> moment_or(Trace& trace, const std::string& word, Time otherwise) {
 
 // --block: all blocks that the programs have had at an address.
 Ending answer_block(Trace& trace, const Arguments& arguments, const ReportWishes& wishes, const Streams& streams) {
-  for (std::string_view other : {"--by", "--peak", "--temporary", "--over-time", "--from", "--to", "--fail-on-leak"})
+  for (std::string_view other :
+       {"--by", "--mappings", "--peak", "--temporary", "--over-time", "--from", "--to", "--fail-on-leak"})
     if (arguments.has(other)) return complain(streams, fmt::format("--block and {} are two questions", other));
   auto address = number_option(arguments, "--block");
   if (!address) return complain(streams, address.error());
@@ -73,6 +74,11 @@ Result<MemoryWishes> parse_memory_wishes(const Arguments& arguments) {
       return fail(ErrorKind::usage, "--peak, --temporary and --over-time are three questions: ask one at a time");
     wishes.view = view;
   }
+  if (arguments.has("--mappings")) wishes.kind = RecordedMemory::mappings;
+  if (wishes.kind == RecordedMemory::mappings && wishes.view == AllocationView::temporary)
+    return fail(ErrorKind::usage, "--temporary is about blocks of the allocator, and --mappings is not");
+  if (wishes.kind == RecordedMemory::mappings && wishes.report.fail_on_leak)
+    return fail(ErrorKind::usage, "--fail-on-leak is about blocks of the allocator, and --mappings is not");
   const std::string by = arguments.text("--by");
   if (!by.empty() && by != "stack" && by != "size")
     return fail(ErrorKind::usage,
@@ -94,7 +100,8 @@ Result<AllocationReport> memory_report(Trace& trace, const MemoryWishes& wishes,
   if (!to) return tl::unexpected<Error>(to.error());
   ShownLookup shown(place.progress_fd);
   auto report = build_allocation_report(trace, shown.lookup(),
-                                        {.view = wishes.view,
+                                        {.kind = wishes.kind,
+                                         .view = wishes.view,
                                          .by = wishes.by,
                                          .top = wishes.report.top,
                                          .from = *from,

@@ -12,6 +12,7 @@ namespace culprit {
 
 struct MemoryWishes {
   ReportWishes report;  // what reports have in common
+  RecordedMemory kind = RecordedMemory::blocks;
   AllocationView view = AllocationView::outstanding;
   AllocationKey by = AllocationKey::stack;
   bool all_left_is_leak = false;  // else only what was unreachable as its process ended

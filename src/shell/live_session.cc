@@ -62,6 +62,7 @@ class SoFar final : public Trace {
     void on_mark(const Mark& mark) override { sink_.on_mark(mark); }
     void on_carried(const CarriedTable& table) override { sink_.on_carried(table); }
     void on_allocation(const AllocationEvent& event) override { sink_.on_allocation(event); }
+    void on_mapping(const MappingEvent& event) override { sink_.on_mapping(event); }
     void on_loss(const Loss& loss) override {
       if (loss.kind != LossKind::recording_incomplete) sink_.on_loss(loss);
     }

@@ -76,7 +76,10 @@ Ending diff_memory_recordings(Trace& before, Trace& after, const Arguments& argu
   if (!sides) return complain(streams, sides.error());
   ShownLookup shown(streams.errors);
   const size_t top = arguments.count("--top", wishes->json ? 0 : usual_rows);
-  auto diff = diff_memory(sides->before, sides->after, shown.lookup(), {.all = wishes->all, .top = top});
+  auto diff = diff_memory(sides->before, sides->after, shown.lookup(),
+                          {.kind = arguments.has("--mappings") ? RecordedMemory::mappings : RecordedMemory::blocks,
+                           .all = wishes->all,
+                           .top = top});
   shown.done();
   if (!diff) return complain(streams, diff.error());
   const int fd = wishes->report_file ? wishes->report_file.get() : streams.output;

@@ -42,6 +42,7 @@ class EventDecoder {
   RareEvent read_thread(Time time, ByteReader& body);
   RareEvent read_snapshot(Time time, ByteReader& body);
   RareEvent read_unreachable(Time time, ByteReader& body);
+  RareEvent read_mapping(Time time, ByteReader& body);
 
   template <typename Enum>
   static Enum take_enum(ByteReader& reader, Enum last) {
@@ -175,6 +176,18 @@ RareEvent EventDecoder::read_unreachable(Time time, ByteReader& body) {
   return unreachable;
 }
 
+RareEvent EventDecoder::read_mapping(Time time, ByteReader& body) {
+  MappingEvent mapping{.time = time};
+  mapping.action = take_enum(body, MappingAction::leave);
+  mapping.kind = take_enum(body, MappingKind::moved);
+  mapping.process = look_up(numbers_.processes, body.take_uleb128(), body);
+  mapping.tid = static_cast<uint32_t>(body.take_uleb128());
+  mapping.stack = look_up(numbers_.stacks, body.take_uleb128(), body);
+  mapping.address = body.take_uleb128();
+  mapping.size = body.take_uleb128();
+  return mapping;
+}
+
 std::optional<RareEvent> EventDecoder::read_rare(RareKind kind, Time time, ByteReader& body) {
   switch (kind) {
     case RareKind::process:
@@ -187,6 +200,8 @@ std::optional<RareEvent> EventDecoder::read_rare(RareKind kind, Time time, ByteR
       return Mark{.time = time, .name = std::string(as_text(body.take_bytes(body.take_uleb128())))};
     case RareKind::unreachable:
       return read_unreachable(time, body);
+    case RareKind::mapping:
+      return read_mapping(time, body);
   }
   return std::nullopt;
 }
@@ -202,6 +217,7 @@ void EventDecoder::read_rares() {
     if (!rare) return;
     rare_times_.push_back(time);
     rare_slots_.push_back(event ? static_cast<uint32_t>(block_.handles.size() + block_.rares.size()) : no_slot);
+    block_.unknown += event ? 0 : 1;
     if (event) block_.rares.push_back(std::move(*event));
   }
 }
@@ -279,6 +295,7 @@ void DecodedBlock::send_one(size_t position, EventSink& sink) const {
     void operator()(const HandleSnapshot& snapshot) const { sink.on_snapshot(snapshot); }
     void operator()(const Mark& mark) const { sink.on_mark(mark); }
     void operator()(const UnreachableBlocks& unreachable) const { sink.on_unreachable(unreachable); }
+    void operator()(const MappingEvent& mapping) const { sink.on_mapping(mapping); }
   };
   std::visit(Visitor{sink}, rares[slot - handles.size()]);
 }

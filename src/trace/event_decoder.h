@@ -15,13 +15,14 @@
 
 namespace culprit {
 
-using RareEvent = std::variant<ProcessEvent, ThreadEvent, HandleSnapshot, Mark, UnreachableBlocks>;
+using RareEvent = std::variant<ProcessEvent, ThreadEvent, HandleSnapshot, Mark, UnreachableBlocks, MappingEvent>;
 
 struct DecodedBlock {
   std::vector<HandleEvent> handles;
   std::vector<RareEvent> rares;
   std::vector<EventPlace> order;             // slot: in handles, beyond its end in rares
   std::vector<AllocationEvent> allocations;  // then there are no others; in order of time
+  uint64_t unknown = 0;                      // rare events of kinds that a newer culprit has
 
   size_t size() const { return allocations.empty() ? order.size() : allocations.size(); }
   Time time_at(size_t position) const {

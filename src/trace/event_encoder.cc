@@ -155,6 +155,18 @@ void EventEncoder::add(const UnreachableBlocks& unreachable) {
   add_rare(RareKind::unreachable, unreachable.time, body);
 }
 
+void EventEncoder::add(const MappingEvent& mapping) {
+  ByteWriter body;
+  body.put_byte(static_cast<uint8_t>(mapping.action));
+  body.put_byte(static_cast<uint8_t>(mapping.kind));
+  body.put_uleb128(definitions_.local(mapping.process));
+  body.put_uleb128(mapping.tid);
+  body.put_uleb128(definitions_.local(mapping.stack));
+  body.put_uleb128(mapping.address);
+  body.put_uleb128(mapping.size);
+  add_rare(RareKind::mapping, mapping.time, body);
+}
+
 std::string EventEncoder::take() {
   ByteWriter out;
   out.put_raw(base_time_);

@@ -25,6 +25,7 @@ class EventEncoder {
   void add(const HandleSnapshot& snapshot);
   void add(const Mark& mark);
   void add(const UnreachableBlocks& unreachable);
+  void add(const MappingEvent& mapping);
 
   uint32_t count() const { return count_; }
   Time first_time() const { return first_time_; }

@@ -152,6 +152,7 @@ ReplayLosses replay_blocks(const RecordingBytes& bytes, const std::vector<Scanne
       const ScannedBlock& next = ahead.next();
       auto [block, overwritten] = ahead.take();
       uint64_t memory = memory_of(next.header);
+      if (block) losses.unknown += block->unknown;
       if (!block) {
         ++(overwritten ? losses.overwritten : losses.damaged);
       } else if (open_bytes + memory > max_open_bytes) {

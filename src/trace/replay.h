@@ -15,6 +15,7 @@ namespace culprit {
 struct ReplayLosses {
   uint64_t damaged = 0;      // blocks that turned out unreadable
   uint64_t over_limit = 0;   // blocks left out because too many others overlap them
+  uint64_t unknown = 0;      // events of kinds that a newer culprit has
   uint64_t overwritten = 0;  // blocks that a recorder at work has replaced since they were found
 };
 

@@ -12,7 +12,8 @@ namespace culprit::trace_format {
 
 // A change that an old reader would misread counts the major version up; one that it can skip counts the minor.
 inline constexpr uint16_t major_version = 1;
-inline constexpr uint16_t minor_version = 4;  // 1: circular recordings; 2: allocations; 3: unreachable blocks; 4: their owners
+// 1: circular recordings; 2: allocations; 3: unreachable blocks; 4: whose they are; 5: mappings
+inline constexpr uint16_t minor_version = 5;
 
 inline constexpr std::string_view file_magic =
     "\x8f"
@@ -76,7 +77,7 @@ enum class InfoItem : uint8_t {
 };
 
 // Kinds of rare events. Unknown ones are skipped.
-enum class RareKind : uint8_t { process = 1, thread = 2, snapshot = 3, mark = 4, unreachable = 5 };
+enum class RareKind : uint8_t { process = 1, thread = 2, snapshot = 3, mark = 4, unreachable = 5, mapping = 6 };
 
 // The columns of handle events, in their order in `events`.
 enum class Column : uint8_t { recipe, time_low, time_high, value, other, name, rare };

@@ -111,6 +111,11 @@ void Recording::note_window(ScannedWindow& window) {
 }
 
 void Recording::note_incomplete() {
+  // The header is as old as the recording, and memory may have been recorded only later.
+  const auto of_allocations = static_cast<uint16_t>(trace_format::BlockKind::allocations);
+  if (info_.allocations == 0 &&
+      std::ranges::any_of(blocks_, [&](const ScannedBlock& block) { return block.header.kind == of_allocations; }))
+    info_.allocations = 1;
   Time known_until = info_.started;
   for (const ScannedBlock& block : blocks_) known_until = std::max(known_until, block.header.last_time);
   info_.ended = known_until;
@@ -137,6 +142,11 @@ Result<void> Recording::replay(EventSink& sink) {
   if (found.damaged > 0) {
     add_loss(losses,
              {.kind = LossKind::block_damaged, .count = found.damaged, .detail = "their events contradict the format"});
+  }
+  if (found.unknown > 0) {
+    add_loss(losses, {.kind = LossKind::block_damaged,
+                      .count = found.unknown,
+                      .detail = "events made by a newer culprit, of a kind unknown to this one"});
   }
   if (found.over_limit > 0) {
     add_loss(losses, {.kind = LossKind::memory_limit,

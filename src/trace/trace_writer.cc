@@ -203,6 +203,7 @@ void TraceWriter::on_snapshot(const HandleSnapshot& snapshot) { state_->add(snap
 void TraceWriter::on_mark(const Mark& mark) { state_->add(mark); }
 void TraceWriter::on_allocation(const AllocationEvent& event) { state_->add_allocation(event); }
 void TraceWriter::on_unreachable(const UnreachableBlocks& unreachable) { state_->add(unreachable); }
+void TraceWriter::on_mapping(const MappingEvent& mapping) { state_->add(mapping); }
 void TraceWriter::on_loss(const Loss& loss) { state_->lose(loss); }
 
 void TraceWriter::flush() {

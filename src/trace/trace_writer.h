@@ -55,6 +55,7 @@ class TraceWriter : public EventSink {
   void on_snapshot(const HandleSnapshot& snapshot) override;
   void on_mark(const Mark& mark) override;
   void on_allocation(const AllocationEvent& event) override;
+  void on_mapping(const MappingEvent& mapping) override;
   void on_unreachable(const UnreachableBlocks& unreachable) override;
   void on_loss(const Loss& loss) override;
 

@@ -8,6 +8,10 @@ namespace {
 
 Json count_json(const BlockCount& count) { return {{"count", count.blocks}, {"bytes", count.bytes}}; }
 
+bool tells_temporary(const AllocationReport& report) {
+  return report.kind == RecordedMemory::blocks && report.sampled_every == 0;
+}
+
 Json group_json(const AllocationReport& report, const AllocationGroup& group) {
   Json json = {{"count", group.outstanding.blocks}, {"bytes", group.outstanding.bytes}};
   if (report.by == AllocationKey::size) json["size"] = group.largest;
@@ -15,11 +19,12 @@ Json group_json(const AllocationReport& report, const AllocationGroup& group) {
   json["indirect"] = group.indirect;
   json["behind"] = count_json(group.behind);
   json["function"] = group.function;
+  if (report.kind == RecordedMemory::mappings) json["mapping"] = group.mapping;
   json["made"] = count_json(group.made);
   json["at_peak"] = count_json(group.at_peak);
   json["most"] = count_json(group.most);
   json["most_at"] = number_or_null(group.most_at);
-  json["temporary"] = report.sampled_every == 0 ? Json(group.temporary) : Json(nullptr);
+  json["temporary"] = tells_temporary(report) ? Json(group.temporary) : Json(nullptr);
   json["smallest"] = group.smallest;
   json["largest"] = group.largest;
   json["verdict"] = word(name_of(group.verdict));
@@ -51,6 +56,16 @@ Json memory_json(const ProcessMemoryReport& process) {
           {"forked", process.forked}};
 }
 
+// Only with the blocks that are left.
+Json mappings_json(const AllocationReport& report) {
+  if (report.kind != RecordedMemory::blocks || report.view != AllocationView::outstanding) return nullptr;
+  const MappingSummary& mappings = report.mappings;
+  return {{"made", count_json(mappings.made)},
+          {"outstanding", count_json(mappings.outstanding)},
+          {"most", count_json(mappings.most)},
+          {"most_at", number_or_null(mappings.most_at)}};
+}
+
 // Of a recording of all allocations: null.
 Json sampled_json(const AllocationReport& report) {
   if (report.sampled_every == 0) return nullptr;
@@ -75,6 +90,8 @@ std::string as_json(const AllocationReport& report, const std::string& target, c
                    {"complete", report.complete}}},
                  {"window", {{"from", number_or_null(report.from)}, {"to", number_or_null(report.to)}}},
                  {"sampled", sampled_json(report)},
+                 {"memory", report.kind == RecordedMemory::blocks ? "blocks" : "mappings"},
+                 {"mappings", mappings_json(report)},
                  {"by", report.by == AllocationKey::size ? "size" : "stack"},
                  {"view", word(name_of(report.view))},
                  {"totals",
@@ -85,7 +102,7 @@ std::string as_json(const AllocationReport& report, const std::string& target, c
                    {"unreachable_groups", report.unreachable_groups},
                    {"most", count_json(report.most)},
                    {"most_at", number_or_null(report.most_at)},
-                   {"temporary", report.sampled_every == 0 ? Json(report.temporary) : Json(nullptr)},
+                   {"temporary", tells_temporary(report) ? Json(report.temporary) : Json(nullptr)},
                    {"most_bytes_over_time", report.series},
                    {"growing_groups", report.growing_groups},
                    {"growing", count_json(report.growing)},

@@ -6,6 +6,8 @@
 #include "view/allocation_series_text.h"
 #include "view/allocation_views.h"
 #include "view/answer_text.h"
+#include "view/mappings_text.h"
+#include "view/memory_words.h"
 #include "view/stack_text.h"
 #include "view/totals_text.h"
 
@@ -17,10 +19,6 @@ constexpr size_t indent = 4, groups_in_full = 3, processes_shown = 8;
 
 // All numbers of such a report are estimates; the first lines say so, and the last one how good they are.
 std::string_view about(const AllocationReport& report) { return report.sampled_every == 0 ? "" : "about "; }
-
-std::string amount(const BlockCount& count) {
-  return fmt::format("{} in {}", bytes_in_words(count.bytes), counted(count.blocks, "block"));
-}
 
 std::string percent(uint64_t part, uint64_t whole) {
   if (whole == 0) return "0 %";
@@ -34,10 +32,15 @@ const BlockCount& shown_count(const AllocationGroup& group, AllocationView view)
 
 bool tells_verdict(AllocationView view) { return view == AllocationView::outstanding || view == AllocationView::made; }
 
+// Of mappings nobody asks it, and of a sample it is not known.
+bool tells_temporary(const AllocationReport& report) {
+  return report.kind == RecordedMemory::blocks && report.sampled_every == 0;
+}
+
 // What the view counts of a group, in words of one size.
-std::string weight(const AllocationGroup& group, AllocationView view) {
-  if (view == AllocationView::temporary) return fmt::format("{} temporary", with_thousands(group.temporary));
-  return amount(shown_count(group, view));
+std::string weight(const AllocationReport& report, const AllocationGroup& group) {
+  if (report.view == AllocationView::temporary) return fmt::format("{} temporary", with_thousands(group.temporary));
+  return amount(shown_count(group, report.view), report.kind);
 }
 
 std::string size_words(const AllocationGroup& group) {
@@ -47,12 +50,13 @@ std::string size_words(const AllocationGroup& group) {
 }
 
 std::string place_of(const AllocationReport& report, const AllocationGroup& group, size_t columns) {
-  return report.by == AllocationKey::size ? fmt::format("blocks of {} bytes", with_thousands(group.largest))
-                                          : blamed_phrase(group.stack, columns);
+  return report.by == AllocationKey::size
+             ? fmt::format("{}s of {} bytes", noun_of(report.kind), with_thousands(group.largest))
+             : blamed_phrase(group.stack, columns);
 }
 
 std::string made_headline(const AllocationReport& report, const TextStyle& style) {
-  std::string words = fmt::format("culprit: {}, {} of them left", counted(report.made.blocks, "allocation"),
+  std::string words = fmt::format("culprit: {}, {} of them left", made_words(report.made.blocks, report.kind),
                                   inked(style, Ink::strong, with_thousands(report.outstanding.blocks)));
   if (report.groups.empty()) return words;
   const AllocationGroup& worst = report.groups.front();
@@ -64,11 +68,14 @@ std::string headline(const AllocationReport& report, const TextStyle& style) {
   if (report.made.blocks == 0) {
     if (report.view == AllocationView::made) return "culprit: nobody allocated such a block while they were recorded";
     // What was lost may have been all of it.
+    if (report.exact && report.kind == RecordedMemory::mappings)
+      return "culprit: nothing was mapped (mmap, mremap, brk)";
     return report.exact ? "culprit: no memory was allocated" : "culprit: of what was allocated, nothing was recorded";
   }
   if (report.view == AllocationView::peak || report.view == AllocationView::over_time) {
-    std::string words = fmt::format("culprit: at most {}{} in use, after {}", about(report),
-                                    inked(style, Ink::strong, amount(report.most)), duration_in_words(report.most_at));
+    std::string words =
+        fmt::format("culprit: at most {}{} in use, after {}", about(report),
+                    inked(style, Ink::strong, amount(report.most, report.kind)), duration_in_words(report.most_at));
     const std::string_view of_it = report.view == AllocationView::peak ? "the most of it from " : "most ever from ";
     if (!report.groups.empty()) words += fmt::format(", {}{}", of_it, place_of(report, report.groups.front(), 72));
     return words;
@@ -76,21 +83,24 @@ std::string headline(const AllocationReport& report, const TextStyle& style) {
   if (report.view == AllocationView::temporary) {
     std::string words =
         fmt::format("culprit: {} of {} temporary ({})", with_thousands(report.temporary),
-                    counted(report.made.blocks, "allocation"), percent(report.temporary, report.made.blocks));
+                    made_words(report.made.blocks, report.kind), percent(report.temporary, report.made.blocks));
     if (!report.groups.empty()) words += ", the most in " + place_of(report, report.groups.front(), 72);
     return words;
   }
   if (report.view == AllocationView::made) return made_headline(report, style);
   if (report.outstanding.blocks == 0)
-    return fmt::format("culprit: {}: {}{}, all released", inked(style, Ink::good, "no memory is left"), about(report),
-                       counted(report.made.blocks, "allocation"));
+    return fmt::format(
+        "culprit: {}: {}{}, all {}",
+        inked(style, Ink::good, report.kind == RecordedMemory::blocks ? "no memory is left" : "no mapping is left"),
+        about(report), made_words(report.made.blocks, report.kind),
+        report.kind == RecordedMemory::blocks ? "released" : "unmapped");
   if (report.unreachable.blocks != 0)
     return fmt::format("culprit: {}{} unreachable at exit, the most from {}; {} left in all", about(report),
-                       inked(style, Ink::bad, amount(report.unreachable)),
+                       inked(style, Ink::bad, amount(report.unreachable, report.kind)),
                        inked(style, Ink::strong, place_of(report, report.groups.front(), 72)),
-                       amount(report.outstanding));
-  std::string words =
-      fmt::format("culprit: {}{} left", about(report), inked(style, Ink::strong, amount(report.outstanding)));
+                       amount(report.outstanding, report.kind));
+  std::string words = fmt::format("culprit: {}{} left", about(report),
+                                  inked(style, Ink::strong, amount(report.outstanding, report.kind)));
   if (report.looked_at_exit) words += ", none of it unreachable at exit";
   auto worst = std::ranges::find(report.groups, AllocationVerdict::grows, &AllocationGroup::verdict);
   if (worst != report.groups.end()) {
@@ -111,16 +121,16 @@ std::string group_text(const AllocationReport& report, const AllocationGroup& gr
   const TextStyle& style = options.style;
   const bool of_what_is_left = tells_verdict(report.view);
   const bool is_bad = of_what_is_left && !group.evidence.empty();
-  std::string head = inked(style, is_bad ? Ink::bad : Ink::strong, weight(group, report.view));
-  head += fmt::format("   {}", size_words(group));
+  std::string head = inked(style, is_bad ? Ink::bad : Ink::strong, weight(report, group));
+  head += fmt::format("   {}{}{}", group.mapping, group.mapping.empty() ? "" : ", ", size_words(group));
   if (of_what_is_left && group.verdict != AllocationVerdict::none)
     head += fmt::format(", {}", inked(style, Ink::warning, name_of(group.verdict)));
   if (is_bad) head += fmt::format(": {}", group.evidence);
   std::string text = "  " + wrapped(head, style.columns, 2, indent) + "\n";
   text += stack_text(group.stack, {style, indent, options.details, options.source});
   std::string history =
-      fmt::format("{}{} by {}", about(report), counted(group.made.blocks, "allocation"), group.function);
-  if (report.sampled_every == 0) history += fmt::format(", {} temporary", with_thousands(group.temporary));
+      fmt::format("{}{} by {}", about(report), made_words(group.made.blocks, report.kind), group.function);
+  if (tells_temporary(report)) history += fmt::format(", {} temporary", with_thousands(group.temporary));
   if (group.outstanding.blocks != 0)
     history += fmt::format("; {} left, made {} to {} after the start", with_thousands(group.outstanding.blocks),
                            duration_in_words(group.first), duration_in_words(group.last));
@@ -138,6 +148,7 @@ std::string group_line(const AllocationReport& report, const AllocationGroup& gr
                                        with_thousands(shown_count(group, report.view).blocks));
   const bool has_verdict = tells_verdict(report.view);
   std::string left = "  " + what + "  " + padded(has_verdict ? name_of(group.verdict) : "", has_verdict ? 11 : 0);
+  if (report.kind == RecordedMemory::mappings) left += padded(group.mapping, 13);
   const size_t used = display_width(left) + 1;
   return left + " " + place_of(report, group, style.columns > used + 24 ? style.columns - used : 24) + "\n";
 }
@@ -146,9 +157,9 @@ std::string hidden_groups_text(const AllocationReport& report) {
   if (report.groups_hidden == 0) return "";
   const std::string groups = counted(report.groups_hidden, "more group");
   if (report.view == AllocationView::over_time) return fmt::format("  … and {} (--top N, --all)\n", groups);
-  return fmt::format(
-      "\n  … and {} with {} (--top N, --all)\n", groups,
-      report.view == AllocationView::temporary ? counted(report.hidden.blocks, "allocation") : amount(report.hidden));
+  return fmt::format("\n  … and {} with {} (--top N, --all)\n", groups,
+                     report.view == AllocationView::temporary ? counted(report.hidden.blocks, "allocation")
+                                                              : amount(report.hidden, report.kind));
 }
 
 std::string groups_text(const AllocationReport& report, const AllocationTextOptions& options) {
@@ -165,13 +176,14 @@ std::string groups_text(const AllocationReport& report, const AllocationTextOpti
   return text + hidden_groups_text(report);
 }
 
-std::string process_line(const ProcessMemoryReport& process, const TextStyle& style) {
-  std::string words =
-      fmt::format("{}: {} left, at most {}, {}", process_words(process.name, process.pid), amount(process.outstanding),
-                  bytes_in_words(process.most.bytes), counted(process.made.blocks, "allocation"));
-  if (process.unreachable.blocks != 0) words += fmt::format("; {} unreachable at exit", amount(process.unreachable));
+std::string process_line(const ProcessMemoryReport& process, RecordedMemory kind, const TextStyle& style) {
+  std::string words = fmt::format("{}: {} left, at most {}, {}", process_words(process.name, process.pid),
+                                  amount(process.outstanding, kind), bytes_in_words(process.most.bytes),
+                                  made_words(process.made.blocks, kind));
+  if (process.unreachable.blocks != 0)
+    words += fmt::format("; {} unreachable at exit", amount(process.unreachable, kind));
   if (process.gone_with_exec.blocks != 0)
-    words += fmt::format("; {} gone with the program it was before", amount(process.gone_with_exec));
+    words += fmt::format("; {} gone with the program it was before", amount(process.gone_with_exec, kind));
   if (process.unknown_releases != 0)
     words += fmt::format("; {} {}", counted(process.unknown_releases, "release"),
                          process.forked ? "of what it inherited" : "of memory from before the recording");
@@ -179,7 +191,7 @@ std::string process_line(const ProcessMemoryReport& process, const TextStyle& st
 }
 
 std::string temporary_words(const AllocationReport& report) {
-  if (report.sampled_every != 0) return {};
+  if (!tells_temporary(report)) return {};
   return fmt::format(", {} temporary", percent(report.temporary, report.made.blocks));
 }
 
@@ -192,14 +204,14 @@ std::string totals_text(const AllocationReport& report, const AllocationTextOpti
   const TextStyle& style = options.style;
   std::string text =
       line_text(style, fmt::format("{}{} in {}: {} made, {} left{}; at most {} in use, after {}", about(report),
-                                   counted(report.made.blocks, "allocation"), duration_in_words(report.duration),
+                                   made_words(report.made.blocks, report.kind), duration_in_words(report.duration),
                                    bytes_in_words(report.made.bytes), with_thousands(report.outstanding.blocks),
                                    temporary_words(report), bytes_in_words(report.most.bytes),
                                    duration_in_words(report.most_at)));
   const size_t shown_processes = options.details ? report.processes.size() : processes_shown;
   const bool one = report.processes.size() == 1 && report.processes.front().unknown_releases == 0;
   for (size_t i = 0; i < std::min(shown_processes, report.processes.size()) && !one; ++i)
-    text += process_line(report.processes[i], style);
+    text += process_line(report.processes[i], report.kind, style);
   if (report.processes.size() > shown_processes)
     text += line_text(style,
                       fmt::format("… and {} (--all)",
@@ -209,7 +221,7 @@ std::string totals_text(const AllocationReport& report, const AllocationTextOpti
     if (!process.why_not.empty() && report.view == AllocationView::outstanding)
       text += not_looked_at_line(process, style);
   if (report.suppressed_groups != 0)
-    text += line_text(style, fmt::format("suppressed: {} in {}", amount(report.suppressed),
+    text += line_text(style, fmt::format("suppressed: {} in {}", amount(report.suppressed, report.kind),
                                          counted(report.suppressed_groups, "group")));
   return text;
 }
@@ -229,8 +241,9 @@ std::string basis_text(const AllocationReport& report, const TextStyle& style) {
 std::string as_text(const AllocationReport& report, const AllocationTextOptions& options) {
   const TextStyle& style = options.style;
   std::string text = wrapped(headline(report, style), style.columns, 0, 9) + "\n";
-  if (report.made.blocks == 0) return text + basis_text(report, style);
-  text += groups_text(report, options) + "\n" + totals_text(report, options) + basis_text(report, style);
+  if (report.made.blocks == 0) return text + mappings_text(report.mappings, style) + basis_text(report, style);
+  text += groups_text(report, options) + "\n" + totals_text(report, options) + mappings_text(report.mappings, style) +
+          basis_text(report, style);
   if (!options.recording.empty())
     text += fmt::format("  recording: {} (culprit heap shows this again)\n", shown(options.recording, 160));
   return text;

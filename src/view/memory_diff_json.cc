@@ -40,6 +40,7 @@ std::string memory_diff_as_json(const MemoryDiff& diff, const MemoryDiffNames& n
                     {"target", utf8(target)},
                     {"exact", diff.exact},
                     {"losses", losses_json(diff.losses)},
+                    {"memory", diff.kind == RecordedMemory::blocks ? "blocks" : "mappings"},
                     {"before", side_json(diff.before, names.before)},
                     {"after", side_json(diff.after, names.after)},
                     {"changes", changes},

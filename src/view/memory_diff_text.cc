@@ -6,15 +6,12 @@
 #include "view/answer_text.h"
 #include "view/diff_views.h"
 #include "view/memory_diff_views.h"
+#include "view/memory_words.h"
 #include "view/totals_text.h"
 
 namespace culprit {
 
 namespace {
-
-std::string amount(const BlockCount& count) {
-  return fmt::format("{} in {}", bytes_in_words(count.bytes), counted(count.blocks, "block"));
-}
 
 std::string signed_bytes(int64_t growth) {
   return fmt::format("{}{}",
@@ -40,22 +37,22 @@ std::string headline(const MemoryDiff& diff, const TextStyle& style) {
   return wrapped(words, style.columns, 0, 9) + "\n";
 }
 
-std::string row_text(const MemoryDiffRow& row, const TextStyle& style) {
+std::string row_text(const MemoryDiffRow& row, RecordedMemory kind, const TextStyle& style) {
   const int64_t growth = row.growth();
   const std::string_view arrow = style.unicode ? "→" : "->";
   const std::string left = fmt::format("  {:>10}  {} ", signed_bytes(growth), padded(name_of(row.change), 6));
   const Ink ink = growth > 0 ? Ink::warning : growth < 0 ? Ink::good : Ink::plain;
   std::string text = inked(style, ink, left) + stack_paragraph(row.stack, style, display_width(left), 2) + "\n";
-  const std::string words = fmt::format("{} {} {} left in {} {} {} blocks", bytes_in_words(row.before.bytes), arrow,
+  const std::string words = fmt::format("{} {} {} left in {} {} {} {}s", bytes_in_words(row.before.bytes), arrow,
                                         bytes_in_words(row.after.bytes), with_thousands(row.before.blocks), arrow,
-                                        with_thousands(row.after.blocks));
+                                        with_thousands(row.after.blocks), noun_of(kind));
   return text + inked(style, Ink::faint, std::string(display_width(left), ' ') + words) + "\n";
 }
 
-std::string side_words(std::string_view which, const std::string& name, const MemoryDiffSide& side,
+std::string side_words(std::string_view which, const std::string& name, const MemoryDiffSide& side, RecordedMemory kind,
                        const TextStyle& style) {
   return line_text(style, fmt::format("{} {}: {} left, of {} made from {} to {}", which, shown(name, 60),
-                                      amount(side.outstanding), counted(side.made.blocks, "allocation"),
+                                      amount(side.outstanding, kind), made_words(side.made.blocks, kind),
                                       duration_in_words(side.from), duration_in_words(side.to)));
 }
 
@@ -64,12 +61,13 @@ std::string side_words(std::string_view which, const std::string& name, const Me
 std::string memory_diff_as_text(const MemoryDiff& diff, const MemoryDiffNames& names, const TextStyle& style) {
   std::string text = headline(diff, style);
   if (!diff.rows.empty()) text += "\n";
-  for (const MemoryDiffRow& row : diff.rows) text += row_text(row, style);
+  for (const MemoryDiffRow& row : diff.rows) text += row_text(row, diff.kind, style);
   if (diff.rows_hidden != 0)
     text += fmt::format("  {} {} that changed less (--top N)\n", style.unicode ? "…" : "...",
                         counted(diff.rows_hidden, "more stack"));
-  text += "\n" + side_words("before,", names.before, diff.before, style) +
-          side_words("after,", names.after, diff.after, style) + different_builds_text(diff.modules_by_name, style);
+  text += "\n" + side_words("before,", names.before, diff.before, diff.kind, style) +
+          side_words("after,", names.after, diff.after, diff.kind, style) +
+          different_builds_text(diff.modules_by_name, style);
   return text + losses_text(diff.losses, style);
 }
 

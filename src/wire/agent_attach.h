@@ -35,6 +35,7 @@ struct culprit_heap_gate {
   uint64_t room;                                /* A: code: CULPRIT_ENTRY_CODE bytes for each function */
   uint64_t beyond[CULPRIT_ALLOCATOR_FUNCTIONS]; /* C: what goes on in the function, written before the jump to its door */
   uint64_t least, most;                         /* C: only blocks of these sizes are recorded, and their releases */
+  uint64_t mappings;                            /* C: not 0: what the program maps itself is recorded, too */
 };
 
 enum culprit_attach_result {

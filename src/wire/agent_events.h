@@ -24,7 +24,25 @@ enum culprit_record_kind {
   CULPRIT_RECORD_ALLOCATE = 32, /* call = enum culprit_allocator_function; extra = address; size: argument is its upper half, value its
                                  * lower; written after the function returned */
   CULPRIT_RECORD_RELEASE = 33,  /* call = function; extra = address; no stack. tsc = before the function was called */
+  CULPRIT_RECORD_MAP = 34,      /* memory that the program (and not its allocator) mapped: extra = address; size in bytes as above;
+                                 * flags = enum culprit_mapping; call; written after the call returned */
+  CULPRIT_RECORD_UNMAP = 35,    /* extra, size: no stack. tsc = before the call; written after it succeeded. flags below */
 };
+
+/* MAP.flags: what was mapped */
+enum culprit_mapping {
+  CULPRIT_MAPPING_ANONYMOUS = 0,
+  CULPRIT_MAPPING_SHARED = 1, /* anonymous, and shared with children */
+  CULPRIT_MAPPING_FILE = 2,
+  CULPRIT_MAPPING_STACK = 3, /* said to be the stack of a thread (MAP_STACK) */
+  CULPRIT_MAPPING_BREAK = 4, /* brk */
+  CULPRIT_MAPPING_MOVED = 5, /* mremap: what the UNMAP before it took away is here now, or a part, or more of it; without one,
+                              * what it is a copy of stays where it is */
+  CULPRIT_MAPPINGS = 6
+};
+
+/* UNMAP.flags */
+#define CULPRIT_UNMAP_MOVES 1u /* a MAP of this thread with CULPRIT_MAPPING_MOVED follows */
 
 enum culprit_allocator_function {
   CULPRIT_MALLOC = 1,

@@ -27,7 +27,7 @@
 #include "wire/agent_events.h"
 #include "wire/unwind_rows.h"
 
-#define CULPRIT_WIRE_VERSION 6u
+#define CULPRIT_WIRE_VERSION 7u
 #define CULPRIT_SESSION_MAGIC 0x3154505255434c43ull
 #define CULPRIT_SESSION_VARIABLE "CULPRIT_SESSION"
 /* GCC's AddressSanitizer runtime refuses to run behind another preloaded library unless told so. It reads the first ASAN_OPTIONS of

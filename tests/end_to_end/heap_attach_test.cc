@@ -125,6 +125,49 @@ TEST_P(HeapOn, IsKeptInTheRecordingBesideTheHandles) {
   EXPECT_EQ(json_in(handles.out).at("processes").size(), 1u);
 }
 
+TEST_P(HeapOn, IsAnsweredFromWhatACulpritThatWasKilledHasLeft) {
+  Victim victim("server");
+  TemporaryFolder folder;
+  const std::string left = folder / "x.culprit.partial";
+  {
+    Running console({culprit_path(), "attach", victim.pid(), "--via", GetParam(), "-o", folder / "x.culprit", "-c",
+                     "heap on; sleep 1000s"});
+    bool is_there = false;
+    for (int look = 0; look < 1000 && !is_there; ++look) {
+      Ran ran = run({culprit_path(), "heap", left, "--json"});
+      is_there = ran.ending() == "exit 0" && !json_in(ran.out).at("groups").empty();
+    }
+    ASSERT_TRUE(is_there);
+  }  // killed
+  Ran ran = run({culprit_path(), "heap", left, "--json"});
+  ASSERT_EQ(ran.ending(), "exit 0") << ran.err;
+  Json report = json_in(ran.out);
+  EXPECT_THAT(blamed(report), HasSubstr("remember_order"));
+  EXPECT_FALSE(report.at("exact").get<bool>());
+  EXPECT_EQ(loss(report, "recording_incomplete"), 1u) << report.at("losses");
+  EXPECT_TRUE(victim.is_running());
+}
+
+// tests/programs/mapping_victim, which keeps mappings of 3 pages, and has malloc map some for itself.
+TEST_P(HeapOn, TellsWhatIsMappedBesideTheAllocator) {
+  TemporaryFolder folder;
+  Running victim({program("mapping_victim"), "server"}, {.environment = {"READY=" + (folder / "ready")}});
+  ASSERT_TRUE(wait_for_file(folder / "ready"));
+  auto ask = [&](const std::string& commands) {
+    Ran ran = run({culprit_path(), "attach", std::to_string(victim.pid()), "--via", GetParam(), "-c", commands});
+    EXPECT_EQ(ran.ending(), "exit 0") << ran.err;
+    return json_in(ran.out);
+  };
+  Json report = ask("heap on; sleep 300ms; heap --mappings --json");
+  ASSERT_EQ(report.at("groups").size(), 1u) << report;
+  const Json& group = report.at("groups").at(0);
+  EXPECT_TRUE(on_stack(group.at("stack"), "(anonymous namespace)::kept_by_server"));
+  EXPECT_EQ(group.at("mapping"), "anonymous");
+  EXPECT_EQ(group.at("bytes"), group.at("count").get<uint64_t>() * 3 * 4096);
+  report = ask("heap on; sleep 100ms; heap off; mark off; sleep 200ms; heap --mappings --from off --to 1h --json");
+  EXPECT_TRUE(report.at("groups").empty()) << "nothing is recorded any more: " << report;
+}
+
 INSTANTIATE_TEST_SUITE_P(By, HeapOn, ::testing::Values("agent", "bpf"),
                          [](const auto& back_end) { return std::string(back_end.param); });
 

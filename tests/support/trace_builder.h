@@ -109,6 +109,21 @@ class TraceBuilder final : public Trace {
                                .function = AllocatorFunction::free,
                                .action = AllocationAction::release});
   }
+  TraceBuilder& map(double time, ProcessId process, uint64_t address, uint64_t size, StackId stack,
+                    MappingKind kind = MappingKind::anonymous, uint32_t tid = 1) {
+    return add(MappingEvent{.time = ms(time),
+                            .address = address,
+                            .size = size,
+                            .process = process,
+                            .tid = tid,
+                            .stack = stack,
+                            .kind = kind});
+  }
+  TraceBuilder& unmap(double time, ProcessId process, uint64_t address, uint64_t size,
+                      MappingAction action = MappingAction::unmap, uint32_t tid = 1) {
+    return add(MappingEvent{
+        .time = ms(time), .address = address, .size = size, .process = process, .tid = tid, .action = action});
+  }
   TraceBuilder& unreachable(double time, ProcessId process, std::vector<UnreachableBlocks::Block> blocks,
                             std::string why_not = "") {
     return add(UnreachableBlocks{ms(time), process, std::move(why_not), std::move(blocks)});
@@ -154,7 +169,7 @@ class TraceBuilder final : public Trace {
 
  private:
   using Event = std::variant<HandleEvent, ProcessEvent, HandleSnapshot, ThreadEvent, Mark, Loss, AllocationEvent,
-                             UnreachableBlocks>;
+                             UnreachableBlocks, MappingEvent>;
   struct Sender {
     EventSink& sink;
     void operator()(const HandleEvent& event) const { sink.on_handle(event); }
@@ -164,6 +179,7 @@ class TraceBuilder final : public Trace {
     void operator()(const Mark& event) const { sink.on_mark(event); }
     void operator()(const AllocationEvent& event) const { sink.on_allocation(event); }
     void operator()(const UnreachableBlocks& event) const { sink.on_unreachable(event); }
+    void operator()(const MappingEvent& event) const { sink.on_mapping(event); }
     void operator()(const Loss& event) const { sink.on_loss(event); }
   };
 

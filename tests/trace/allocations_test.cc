@@ -34,7 +34,12 @@ class Collected final : public WithoutTheRest {
   }
   void on_unreachable(const UnreachableBlocks& blocks) override { unreachable.push_back(blocks); }
   std::vector<AllocationEvent> events;
+  void on_mapping(const MappingEvent& event) override {
+    order.push_back(event.time);
+    mappings.push_back(event);
+  }
   std::vector<UnreachableBlocks> unreachable;
+  std::vector<MappingEvent> mappings;
   std::vector<Time> order;
   std::vector<Loss> losses;
 };
@@ -118,6 +123,37 @@ TEST(AllocationsInATrace, OfSeveralThreadsAndHandlesComeInOrderOfTime) {
   EXPECT_EQ(collected.events, all);
   EXPECT_EQ(collected.order.size(), 1002u);
   EXPECT_TRUE(std::is_sorted(collected.order.begin(), collected.order.end()));
+}
+
+TEST(AllocationsInATrace, StandAmongMappingsInOrderOfTime) {
+  SampleProgram program;
+  Written written(program);
+  const MappingEvent mapped{.time = 2000,
+                            .address = 0x7fff'ffff'f000,
+                            .size = uint64_t{1} << 46,
+                            .process = program.server,
+                            .tid = 101,
+                            .stack = program.open_stack,
+                            .kind = MappingKind::stack};
+  const MappingEvent gone{.time = 4000,
+                          .address = 0x7fff'ffff'f000,
+                          .size = 4096,
+                          .process = program.server,
+                          .tid = 102,
+                          .action = MappingAction::leave};
+  written.writer->on_mapping(gone);
+  written.writer->on_allocation(made(program, 3000, 0x1000, 8));
+  written.writer->on_mapping(mapped);
+  Collected collected = written.read();
+  EXPECT_THAT(collected.order, testing::ElementsAre(2000, 3000, 4000));
+  ASSERT_EQ(collected.mappings.size(), 2u);
+  EXPECT_EQ(written.trace->tables().stacks.frames(collected.mappings[0].stack).size(), 3u);
+  collected.mappings[0].stack = program.open_stack;
+  for (MappingEvent& event : collected.mappings) {
+    EXPECT_EQ(written.trace->tables().process(event.process).pid, 100u);
+    event.process = program.server;
+  }
+  EXPECT_THAT(collected.mappings, testing::ElementsAre(mapped, gone));
 }
 
 TEST(AllocationsInATrace, OfOneTimeKeepTheOrderOfRecording) {

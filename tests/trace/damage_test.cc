@@ -10,6 +10,8 @@
 #include "base/syscall.h"
 #include "support/event_log.h"
 #include "support/sample_events.h"
+#include "trace/block.h"
+#include "trace/event_encoder.h"
 #include "trace/trace_format.h"
 #include "trace/trace_reader.h"
 #include "trace/trace_writer.h"
@@ -154,6 +156,29 @@ TEST(DamagedTrace, OfANewerFormatIsRefusedInOneSentence) {
   EXPECT_EQ(trace.error().what, "x.culprit was written by a newer culprit (format 2." +
                                     std::to_string(trace_format::minor_version) +
                                     " at offset 8; this one reads up to 1.x)");
+}
+
+TEST(DamagedTrace, EventsOfANewerMinorVersionAreSkippedAndTold) {
+  SampleProgram program;
+  DefinitionsWriter definitions(program.tables);
+  const std::vector<Loss> no_losses;
+  EventEncoder encoder(definitions);
+  encoder.add(Mark{.time = 100, .name = "known"});
+  encoder.add(Mark{.time = 200, .name = "later"});
+  std::string events = encoder.take();
+  // A rare event is kind, time, size of the rest; and a mark's rest is its name behind the size of that.
+  events.at(events.find("later") - 1 - 1 - 8 - 1) = 99;
+  constexpr std::string_view header(
+      "\x8f"
+      "culprit\x01\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0",
+      24);
+  const std::string bytes =
+      std::string(header) + seal_block({.kind = 1, .version = 1, .first_time = 100, .last_time = 200, .event_count = 2},
+                                       definitions.take({no_losses, std::nullopt, {}}), events);
+  auto trace = open_trace_in_memory(as_bytes(bytes), "x.culprit", Checksums::ignore);
+  ASSERT_TRUE(trace);
+  EXPECT_THAT(replayed(**trace).losses,
+              testing::Contains(HasSubstr("block_damaged 1: events made by a newer culprit")));
 }
 
 struct Refusal {
