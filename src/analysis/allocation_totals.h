@@ -9,7 +9,6 @@
 
 #include "analysis/live_blocks.h"
 #include "analysis/memory_ledger.h"
-#include "model/allocation_batches.h"
 #include "model/event_sink.h"
 
 namespace culprit {
@@ -19,7 +18,7 @@ enum class AllocationKey : uint8_t { stack, size };
 // A recording has handles, too; losses of these say nothing about memory.
 bool is_about_handles(LossKind kind);
 
-class AllocationTotals final : public EventSink, public AllocationBatches {
+class AllocationTotals final : public EventSink {
  public:
   // `tables` must outlive it. Events must come in order of time.
   AllocationTotals(const TraceTables& tables, AllocationKey key, const MemoryLedger::Window& window);

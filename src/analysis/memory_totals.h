@@ -6,7 +6,7 @@
 
 namespace culprit {
 
-class MemoryTotals final : public EventSink, public AllocationBatches {
+class MemoryTotals final : public EventSink {
  public:
   // `kind`: mappings: blocks are passed over. `tables` must outlive it.
   MemoryTotals(const TraceTables& tables, RecordedMemory kind, AllocationKey key, const MemoryLedger::Window& window)

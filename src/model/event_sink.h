@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -82,6 +83,11 @@ class EventSink {
   virtual void on_loss(const Loss& loss) = 0;
   // Only where allocations are recorded, too; for sinks that follow memory. There are many of them.
   virtual void on_allocation(const AllocationEvent&) {}
+  // Many at once, in order of time and with nothing else between them: for sinks that do less with one than a call costs,
+  // or can prepare for those to come.
+  virtual void on_allocations(std::span<const AllocationEvent> events) {
+    for (const AllocationEvent& event : events) on_allocation(event);
+  }
   virtual void on_mapping(const MappingEvent&) {}
   virtual void on_unreachable(const UnreachableBlocks&) {}
   // From circular recordings whose beginning was overwritten, and before all else: what was open when the window began.

@@ -300,7 +300,7 @@ void DecodedBlock::send_one(size_t position, EventSink& sink) const {
   std::visit(Visitor{sink}, rares[slot - handles.size()]);
 }
 
-size_t DecodedBlock::send(size_t position, Time until, EventSink& sink, AllocationBatches* batches) const {
+size_t DecodedBlock::send(size_t position, Time until, EventSink& sink) const {
   size_t end = position + 1;
   if (allocations.empty()) {
     send_one(position, sink);
@@ -309,11 +309,7 @@ size_t DecodedBlock::send(size_t position, Time until, EventSink& sink, Allocati
   }
   const auto rest = std::span(allocations).subspan(end);
   end += static_cast<size_t>(std::ranges::lower_bound(rest, until, {}, &AllocationEvent::time) - rest.begin());
-  const auto events = std::span(allocations).subspan(position, end - position);
-  if (batches != nullptr)
-    batches->on_allocations(events);
-  else
-    for (const AllocationEvent& event : events) sink.on_allocation(event);
+  sink.on_allocations(std::span(allocations).subspan(position, end - position));
   return end;
 }
 

@@ -7,7 +7,6 @@
 #include <vector>
 
 #include "base/bytes.h"
-#include "model/allocation_batches.h"
 #include "model/event_sink.h"
 #include "trace/block.h"
 #include "trace/definitions_reader.h"
@@ -30,8 +29,7 @@ struct DecodedBlock {
   }
   void drop_until(Time time);  // and with it
   // The event at that position and those behind it that come before `until`. Returns the position behind them.
-  // `batches`: null, or what the sink is besides.
-  size_t send(size_t position, Time until, EventSink& sink, AllocationBatches* batches) const;
+  size_t send(size_t position, Time until, EventSink& sink) const;
 
  private:
   void send_one(size_t position, EventSink& sink) const;

@@ -143,7 +143,6 @@ ReplayLosses replay_carried(const RecordingBytes& bytes, const std::vector<Scann
 
 ReplayLosses replay_blocks(const RecordingBytes& bytes, const std::vector<ScannedBlock>& blocks, EventSink& sink) {
   ReplayLosses losses;
-  auto* const batches = dynamic_cast<AllocationBatches*>(&sink);
   DecodeAhead ahead(bytes, blocks);
   std::vector<std::unique_ptr<Cursor>> open;  // a heap, the next event's block in front
   uint64_t open_bytes = 0;
@@ -170,7 +169,7 @@ ReplayLosses replay_blocks(const RecordingBytes& bytes, const std::vector<Scanne
     Time others = std::numeric_limits<Time>::max();
     if (!ahead.at_end()) others = ahead.next().header.first_time;
     if (open.size() > 1) others = std::min(others, open.front()->time());
-    cursor.position = cursor.block.send(cursor.position, others, sink, batches);
+    cursor.position = cursor.block.send(cursor.position, others, sink);
     if (cursor.at_end()) {
       open_bytes -= cursor.memory;
       ahead.give_back(std::move(cursor.block));

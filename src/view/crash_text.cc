@@ -209,7 +209,8 @@ class CrashPage {
   void other_threads() {
     const ThreadReport& threads = report_.threads;
     if (threads.all_threads <= 1) return;
-    heading(fmt::format("The other {}", counted(threads.all_threads - 1, "thread")));
+    heading(threads.all_threads == 2 ? "The other thread"
+                                     : fmt::format("The other {} threads", with_thousands(threads.all_threads - 1)));
     size_t most = options_.details ? threads.groups.size() : std::min(threads.groups.size(), threads_shown), hidden = 0;
     for (size_t i = 0; i < threads.groups.size(); ++i) {
       const ThreadGroup& group = threads.groups[i];

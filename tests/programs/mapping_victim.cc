@@ -1,8 +1,7 @@
 // Maps memory in every way, with numbers known beforehand. Each way keeps its mappings in a function of its own.
 //
 //   mapping_victim ways              mmap, munmap, mremap, brk, and what malloc maps for itself
-//   mapping_victim threads N ROUNDS  N threads map and unmap at full speed; prints by how many bytes the mappings of
-//   the
+//   mapping_victim threads N ROUNDS  N threads map and unmap at full speed; prints by how many bytes the mappings of the
 //                                    process have grown meanwhile, as the kernel sees them
 //   mapping_victim executes          keeps a mapping and executes `mapping_victim nothing`
 //   mapping_victim forks             a child unmaps what it inherited, and keeps a mapping of its own
@@ -134,8 +133,28 @@ APART void* at_full_speed(void* number) {
   return nullptr;
 }
 
+// What an agent maps for each of so many threads at once, it has when they have ended, and uses it again.
+void* meet(void* barrier) {
+  pthread_barrier_wait(static_cast<pthread_barrier_t*>(barrier));
+  return nullptr;
+}
+void let_threads_be_known(int count) {
+  static pthread_t made[64];
+  alignas(64) static char stacks[64][64 << 10];  // libc keeps those that it maps
+  pthread_barrier_t barrier;
+  pthread_barrier_init(&barrier, nullptr, static_cast<unsigned>(count));
+  for (int i = 0; i < count; ++i) {
+    pthread_attr_t attributes;
+    pthread_attr_init(&attributes);
+    pthread_attr_setstack(&attributes, stacks[i], sizeof stacks[i]);
+    if (pthread_create(&made[i], &attributes, meet, &barrier) != 0) abort();
+  }
+  for (int i = 0; i < count; ++i) pthread_join(made[i], nullptr);
+}
+
 APART int threads(int count) {
   static pthread_t made[64];
+  let_threads_be_known(count);
   const uint64_t before = mapped_bytes();
   for (int i = 0; i < count; ++i)
     if (pthread_create(&made[i], nullptr, at_full_speed, reinterpret_cast<void*>(static_cast<intptr_t>(i))) != 0)

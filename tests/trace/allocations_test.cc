@@ -201,7 +201,7 @@ TEST(AllocationsInATrace, OfThreadsComeInOrderOfTimeAndOfRecording) {
 }
 
 TEST(AllocationsInATrace, ComeInBatchesToASinkThatTakesThem) {
-  class Taker final : public WithoutTheRest, public AllocationBatches {
+  class Taker final : public WithoutTheRest {
    public:
     void on_process(const ProcessEvent&) override { counts.push_back(0); }
     void on_allocation(const AllocationEvent&) override { ADD_FAILURE() << "one alone"; }
