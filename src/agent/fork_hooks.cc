@@ -62,17 +62,21 @@ void after_fork_in_parent(const Registers& registers, uint32_t call, uint64_t fl
 
 void before_fork(Registers& registers, uint32_t call) {
   uint64_t flags = clone_flags(registers, call);
+  thread.fork_tsc = 0;
   if ((flags & CLONE_THREAD) != 0) return;
   thread.fork_tsc = tsc();
+  thread.fork_flags = flags;
   thread.fork_node = stack_of(registers);
   // A child on our memory and on our thread-local storage, running at the same time: only one of the two can be
   // recorded.
   if ((flags & CLONE_VM) != 0 && (flags & (CLONE_VFORK | CLONE_SETTLS)) == 0) thread.shares_memory = true;
 }
 
+// A new thread comes by here, too, some time: then the arguments of clone3, which lay on its maker's stack, may be
+// something else already. Its own memory knows of no fork.
 void after_fork(const Registers& registers, uint32_t call) {
-  uint64_t flags = clone_flags(registers, call);
-  if ((flags & CLONE_THREAD) != 0 || !follows()) return;
+  if ((thread.fork_tsc == 0 && thread.vfork_child == 0) || !follows()) return;
+  const uint64_t flags = thread.fork_flags;
   if (registers.rax != 0) return after_fork_in_parent(registers, call, flags);
   // A child with memory of its own has been made known on entering the hook (become_fork_child).
   if ((flags & CLONE_VM) == 0 || (flags & CLONE_VFORK) == 0) return;

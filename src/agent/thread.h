@@ -16,7 +16,8 @@ struct ThreadState {
   uint64_t allocator_stack;  // 0: not inside the allocator; else the stack pointer of who called it (allocator_scope.h)
   int64_t until_sample;      // bytes to be allocated until then (sampling.h)
   uint64_t random_state;     // 0: not yet begun
-  uint64_t fork_tsc;         // of the fork call this thread is in
+  uint64_t fork_tsc;         // of the fork call this thread is in; 0: none, or one that makes a thread
+  uint64_t fork_flags;       // of that call
   uint32_t fork_node;        // stack of that call
   uint32_t vfork_child;      // pid of the vfork child that runs on this thread's memory, 0 none
   uint64_t signal_stack;     // its own, given by the agent (signal_stack.h); 0: none

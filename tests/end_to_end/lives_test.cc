@@ -73,6 +73,12 @@ TEST(Threads, ThatEndOrAreCancelledLoseNoEvents) {
   EXPECT_EQ(made_under(report, "blocks_in_accept").created, 0u);
 }
 
+TEST(Threads, AreNoProcessesWhateverTheirMakerDoesToItsStack) {
+  Json report = same_as_alone({program("stack_used_again")});
+  EXPECT_EQ(report.at("processes").size(), 1u);
+  EXPECT_EQ(made_under(report, "leak_of_thread"), (Made{100, 0, 100}));
+}
+
 TEST(Sandbox, OfTheProgramsOwnDoesNotKillIt) {
   for (const char* mode : {"plain", "no_futex_no_mmap"}) {
     Json report = same_as_alone({program("own_seccomp"), mode});
