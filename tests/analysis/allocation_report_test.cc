@@ -3,25 +3,15 @@
 #include <gtest/gtest.h>
 
 #include "analysis/build_allocation_report.h"
-#include "support/trace_builder.h"
+#include "support/trace_names.h"
 
 namespace culprit {
 namespace {
 
 using ::culprit::testing::TraceBuilder;
 
-// The trace's own names: a function each.
-SymbolLookup names_of(const TraceBuilder& trace) {
-  return [&trace](std::span<const SymbolRequest> requests) {
-    std::vector<SymbolizedFrame> answers(requests.size());
-    for (size_t i = 0; i < requests.size(); ++i)
-      answers[i].frames.push_back({.function = trace.function_at(requests[i].offset)});
-    return answers;
-  };
-}
-
 AllocationReport report_of(TraceBuilder& trace, const AllocationReportOptions& options = {}) {
-  auto report = build_allocation_report(trace, names_of(trace), options);
+  auto report = build_allocation_report(trace, testing::names_in(trace), options);
   EXPECT_TRUE(report);
   return *report;
 }
@@ -279,7 +269,7 @@ TEST(AllocationReport, EstimatesFromASample) {
   EXPECT_THAT(use->outstanding, blocks(2001, 2001));
   EXPECT_EQ(report.released, 63u);
   EXPECT_THAT(report.most, blocks(158 + 2001, 158'198 + 2001));
-  EXPECT_FALSE(build_allocation_report(one.trace, names_of(one.trace), {.view = AllocationView::temporary}));
+  EXPECT_FALSE(build_allocation_report(one.trace, testing::names_in(one.trace), {.view = AllocationView::temporary}));
 }
 
 TEST(AllocationReport, IsPartialWhereABlockIsGivenOutTwice) {

@@ -4,21 +4,12 @@
 
 #include "analysis/build_allocation_report.h"
 #include "analysis/memory_diff.h"
-#include "support/trace_builder.h"
+#include "support/trace_names.h"
 
 namespace culprit {
 namespace {
 
 using ::culprit::testing::TraceBuilder;
-
-SymbolLookup names_of(const TraceBuilder& trace) {
-  return [&trace](std::span<const SymbolRequest> requests) {
-    std::vector<SymbolizedFrame> answers(requests.size());
-    for (size_t i = 0; i < requests.size(); ++i)
-      answers[i].frames.push_back({.function = trace.function_at(requests[i].offset)});
-    return answers;
-  };
-}
 
 struct OneProcess {
   OneProcess() : process(trace.process(10, "program")) {
@@ -28,7 +19,7 @@ struct OneProcess {
   }
   AllocationReport report(AllocationReportOptions options = {}) {
     options.kind = RecordedMemory::mappings;
-    auto report = build_allocation_report(trace, names_of(trace), options);
+    auto report = build_allocation_report(trace, testing::names_in(trace), options);
     EXPECT_TRUE(report);
     return *report;
   }
@@ -162,7 +153,7 @@ TEST(MappingTotals, ImpossibleRangesAreNone) {
 TEST(MappingTotals, AReportOfBlocksSumsThemUpApart) {
   OneProcess it;
   it.trace.allocate(1, it.process, 0x10, 7, it.one).map(2, it.process, 1000, 300, it.two).ends(10);
-  auto report = build_allocation_report(it.trace, names_of(it.trace), {});
+  auto report = build_allocation_report(it.trace, testing::names_in(it.trace), {});
   ASSERT_TRUE(report);
   EXPECT_EQ(report->outstanding.bytes, 7u);
   EXPECT_EQ(report->mappings.outstanding.bytes, 300u);
@@ -176,7 +167,7 @@ TEST(MappingTotals, MomentsAreComparedByStack) {
       .allocate(2, it.process, 0x10, 7, it.one)
       .map(3, it.process, 2000, 300, it.two)
       .ends(10);
-  auto diff = diff_memory({it.trace, INT64_MIN, TraceBuilder::ms(2)}, {it.trace}, names_of(it.trace),
+  auto diff = diff_memory({it.trace, INT64_MIN, TraceBuilder::ms(2)}, {it.trace}, testing::names_in(it.trace),
                           {.kind = RecordedMemory::mappings});
   ASSERT_TRUE(diff);
   ASSERT_EQ(diff->rows.size(), 1u);
