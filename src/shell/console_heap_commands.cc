@@ -1,6 +1,7 @@
 // The heap at the console: `culprit heap` on the target, and WinDbg's !heap.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <charconv>
 
 #include "base/text.h"
@@ -47,6 +48,17 @@ bool ask_recording(Console& console, const Words& words) {
   return true;
 }
 
+// What a block is now; and if memory is recorded, who allocated what lay there.
+void tell_block(Console& console, const Words& words) {
+  ask(console, words);
+  const RecordedHandles* recorded = console.session().handles();
+  if (recorded == nullptr || !recorded->has_memory()) return;
+  console.print("\n");
+  ask_recording(console, words);
+}
+
+bool is_about_a_block(const Words& words) { return std::ranges::find(words, "--block") != words.end(); }
+
 void heap(Console& console, const ConsoleLine& line) {
   const Words words = line.words();
   const std::string what = words.empty() ? "" : words[0];
@@ -57,6 +69,7 @@ void heap(Console& console, const ConsoleLine& line) {
     if (what == "off") return recorded->leave_memory(console);
     return recorded->memory_diff(console, Words(words.begin() + 1, words.end()));
   }
+  if (is_about_a_block(words)) return tell_block(console, words);
   if (!ask_recording(console, words)) ask(console, words);
 }
 
@@ -133,7 +146,7 @@ Result<Words> heap_options(Console& console, const ConsoleLine& line) {
 void windbg_heap(Console& console, const ConsoleLine& line) {
   auto options = heap_options(console, line);
   if (!options) return console.complain(options.error());
-  ask(console, *options);
+  is_about_a_block(*options) ? tell_block(console, *options) : ask(console, *options);
 }
 
 constexpr std::string_view subject = "Heap";
@@ -142,7 +155,8 @@ constexpr ConsoleCommand rows[] = {
      .names = "heap",
      .usage = "on | off | diff [FROM [TO]] | [options]",
      .description = "on: record what is allocated from now on; then what of it is left, by stack or size, or (diff) "
-                    "since a mark; else as `culprit heap`: arenas, sizes, classes, one block, leaks",
+                    "since a mark; else as `culprit heap`: arenas, sizes, classes, one block (and who allocated it, if "
+                    "that is recorded), leaks",
      .run = heap},
     {.subject = subject,
      .names = "!heap",

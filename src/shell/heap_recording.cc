@@ -26,7 +26,17 @@ Result<Time> moment_or(Trace& trace, const std::string& word, Time otherwise) {
   return moment_of(trace, word);
 }
 
-// --block: all blocks that the programs have had at an address.
+// Times within the window in which nobody looked.
+std::vector<Loss> pauses_within(const std::vector<MemoryStretch>& stretches, Time from, Time to) {
+  uint64_t pauses = 0;
+  for (const MemoryStretch& stretch : stretches)
+    pauses += stretch.to != INT64_MAX && from < stretch.to && stretch.to < to ? 1 : 0;
+  if (pauses == 0) return {};
+  return {{LossKind::memory_paused, pauses, ProcessId::none, {}}};
+}
+
+}  // namespace
+
 Ending answer_block(Trace& trace, const Arguments& arguments, const ReportWishes& wishes, const Streams& streams) {
   for (std::string_view other :
        {"--by", "--mappings", "--peak", "--temporary", "--over-time", "--from", "--to", "--fail-on-leak"})
@@ -47,17 +57,6 @@ Ending answer_block(Trace& trace, const Arguments& arguments, const ReportWishes
   auto written = write_all(fd, text);
   return written ? ended_well : complain(streams, written.error());
 }
-
-// Times within the window in which nobody looked.
-std::vector<Loss> pauses_within(const std::vector<MemoryStretch>& stretches, Time from, Time to) {
-  uint64_t pauses = 0;
-  for (const MemoryStretch& stretch : stretches)
-    pauses += stretch.to != INT64_MAX && from < stretch.to && stretch.to < to ? 1 : 0;
-  if (pauses == 0) return {};
-  return {{LossKind::memory_paused, pauses, ProcessId::none, {}}};
-}
-
-}  // namespace
 
 Result<MemoryWishes> parse_memory_wishes(const Arguments& arguments) {
   MemoryWishes wishes;

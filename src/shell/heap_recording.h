@@ -25,6 +25,9 @@ Result<AllocationReport> memory_report(Trace& trace, const MemoryWishes& wishes,
 // Analyses, prints. The error is one of reading, of writing, or of a moment that is not there.
 Result<AllocationReport> answer_memory(Trace& trace, const MemoryWishes& wishes, const AnswerPlace& place);
 
+// --block: all blocks that the programs have had at an address. Analyses, prints.
+Ending answer_block(Trace& trace, const Arguments& arguments, const ReportWishes& wishes, const Streams& streams);
+
 // What --fail-on-leak asks for, if it does. not_found: that is not known.
 Result<bool> has_leak(const AllocationReport& report, const MemoryWishes& wishes);
 

@@ -98,10 +98,16 @@ void RecordedHandles::leave_memory(Console& console) {
 void RecordedHandles::memory(Console& console, const std::vector<std::string>& words) {
   auto arguments = parse_words(*find_command("heap"), words);
   if (!arguments) return console.complain(arguments.error());
+  arguments->operands = {target_};
   auto wishes = parse_memory_wishes(*arguments);
   if (!wishes) return console.complain(wishes.error());
   auto recorded = trace();
   if (!recorded) return console.complain(recorded.error());
+  if (arguments->has("--block")) {
+    const Ending ending = answer_block(**recorded, *arguments, wishes->report, console.streams());
+    if (ending.status == ended_in_failure.status) console.note_complaint();
+    return;
+  }
   AnswerPlace place{console.streams().output, console.streams().errors, target_, kept_, console.session().symbols()};
   if (auto report = answer_memory(**recorded, *wishes, place); !report) console.complain(report.error());
 }

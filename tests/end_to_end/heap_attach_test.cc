@@ -76,6 +76,19 @@ TEST_P(HeapOn, TellsWhatIsLeftOfWhatWasAllocatedSince) {
   EXPECT_TRUE(victim.is_running());
 }
 
+TEST_P(HeapOn, TellsWhoAllocatedABlock) {
+  Victim victim("server");
+  for (const char* question : {"!heap -p -a poi(newest_order)", "!heap -x poi(newest_order)"}) {
+    Ran ran = console(victim, std::string("heap on; sleep 300ms; ") + question);
+    ASSERT_EQ(ran.ending(), "exit 0") << ran.err;
+    EXPECT_THAT(ran.out, HasSubstr("is the beginning of a block of arena")) << "what it is now";
+    EXPECT_THAT(ran.out, HasSubstr("42,076 bytes"));
+    EXPECT_THAT(ran.out, HasSubstr("remember_order"));
+  }
+  Ran ran = console(victim, "!heap -p -a poi(newest_order)");
+  EXPECT_THAT(ran.out, Not(HasSubstr("remember_order"))) << "nothing is recorded";
+}
+
 TEST_P(HeapOn, ComparesMarks) {
   Victim victim("server");
   Ran ran = console(victim, "heap on; sleep 200ms; mark a; sleep 200ms; mark b; sleep 200ms; heap diff a b --json");

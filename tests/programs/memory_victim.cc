@@ -26,6 +26,12 @@
 #include <thread>
 #include <vector>
 
+struct __attribute__((packed)) Order {
+  Order* next;
+  char text[42076 - sizeof(Order*)];
+};
+Order* newest_order;  // a name that the console finds
+
 namespace {
 
 std::atomic<const char*> wrong = nullptr;
@@ -147,16 +153,10 @@ int churning(int count) {
   return finish();
 }
 
-struct __attribute__((packed)) Order {
-  Order* next;
-  char text[42076 - sizeof(Order*)];
-};
-Order* orders;
-
 __attribute__((noinline)) void remember_order() {
   auto* order = static_cast<Order*>(malloc(sizeof(Order)));
-  order->next = orders;
-  orders = order;
+  order->next = newest_order;
+  newest_order = order;
 }
 
 __attribute__((noinline)) void answer_request() {
