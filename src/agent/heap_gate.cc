@@ -5,6 +5,7 @@
 #include "agent/allocator.h"
 #include "agent/memory.h"
 #include "agent/raw_syscall.h"
+#include "agent/sampling.h"
 
 extern "C" {
 void* dlsym(void* handle, const char* name) __attribute__((weak));
@@ -212,6 +213,8 @@ void forget_gate() {
   has_noted = false;
 }
 
-bool records_mappings() { return stands_before_allocator() || __atomic_load_n(&gate.mappings, __ATOMIC_RELAXED) != 0; }
+bool records_mappings() {
+  return !is_sampling() && (stands_before_allocator() || __atomic_load_n(&gate.mappings, __ATOMIC_RELAXED) != 0);
+}
 
 }  // namespace culprit::agent

@@ -31,8 +31,10 @@ std::string offset_words(uint64_t address) {
 
 // ---- jumps
 
-// The call that left this return address, if it is one through a register or memory.
-std::optional<InstructionOperands> call_before(CrashScene& scene, uint64_t return_address) {
+enum class Calls : uint8_t { any, through_a_value };  // a value: in a register or in memory
+
+// The call that left this return address, if it is one of these.
+std::optional<InstructionOperands> call_before(CrashScene& scene, uint64_t return_address, Calls wanted) {
   auto disassembler = Disassembler::make();
   if (!disassembler) return {};
   for (uint64_t length = 2; length <= 7; ++length) {
@@ -40,7 +42,8 @@ std::optional<InstructionOperands> call_before(CrashScene& scene, uint64_t retur
     Bytes bytes = std::span(code).first(length);
     if (!scene.target.memory().read(return_address - length, std::span(code).first(length))) continue;
     auto call = disassembler->operands(bytes, return_address - length);
-    if (call && call->flow == Flow::call && call->text.size == length && !call->text.target) return call;
+    const bool is_call = call && call->flow == Flow::call && call->text.size == length;
+    if (is_call && (wanted == Calls::any || !call->text.target)) return call;
   }
   return {};
 }
@@ -66,7 +69,7 @@ void tell_caller(CrashScene& scene, CrashVerdict& verdict) {
   bool has_caller = scene.walked.frames.size() > 1;
   blame_caller(scene, verdict);
   std::optional<InstructionOperands> call;
-  if (has_caller) call = call_before(scene, scene.walked.frames[1].address);
+  if (has_caller) call = call_before(scene, scene.walked.frames[1].address, Calls::through_a_value);
   if (call && leads_to(scene, *call, rip)) {
     // What was found by looking at the stack is proved.
     auto [from, to] = report_frames(scene.stack, 1, 1);
@@ -77,9 +80,12 @@ void tell_caller(CrashScene& scene, CrashVerdict& verdict) {
         fmt::format("the caller's {} {} leads there: it is {:#x}", call->text.operation, call->text.operands, rip));
     return;
   }
-  // A call would have left its return address on top of the stack, and nothing that is known below.
+  // A call, or the jump with which a function ends in another one, would have a return address on top of the stack, and
+  // below it whatever lay there: 0, as like as not.
   bool was_popped = scene.target.memory().word(scene.registers().rsp - 8) == rip;
-  if (!call && was_popped) {
+  const auto top = scene.target.memory().word(scene.registers().rsp);
+  bool is_called = top && call_before(scene, *top, Calls::any);
+  if (!is_called && was_popped) {
     verdict.cause = CrashCause::bad_return;
     verdict.confidence = Confidence::likely;
     verdict.what = "Returned to where no code is: the return address was overwritten";

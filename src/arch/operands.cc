@@ -4,6 +4,7 @@
 #include <array>
 
 #include "arch/capstone_state.h"
+#include "arch/memory_access.h"
 
 namespace culprit {
 
@@ -147,8 +148,7 @@ std::optional<InstructionOperands> Disassembler::operands(Bytes code, uint64_t a
     // Addresses are computed, and hints given, without touching memory.
     if (operand.type != X86_OP_MEM || insn.id == X86_INS_LEA || insn.id == X86_INS_NOP) continue;
     MemoryOperand memory = explicit_operand(insn, operand);
-    // Of some vector instructions capstone does not know it; results come first.
-    if (i != 0 && !memory.reads && !memory.writes) memory.reads = true;
+    correct_access(cs_insn_name(handle, insn.id), i == 0, memory);
     memory.text = text_of_operand(found.text.operands, found.memory.size());
     // Where a jump goes is read.
     if (found.flow != Flow::on) memory.reads = true, memory.writes = false;

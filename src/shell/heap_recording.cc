@@ -89,6 +89,8 @@ Result<MemoryWishes> parse_memory_wishes(const Arguments& arguments) {
 }
 
 Result<AllocationReport> memory_report(Trace& trace, const MemoryWishes& wishes, const AnswerPlace& place) {
+  if (wishes.kind == RecordedMemory::mappings && trace.info().allocations > 1)
+    return fail(ErrorKind::not_found, "--mappings: a sample (run --heap --sample) has blocks only");
   const Time start = started_at(trace);
   auto stretches = memory_stretches(trace);
   if (!stretches) return tl::unexpected<Error>(stretches.error());

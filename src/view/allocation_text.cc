@@ -88,6 +88,10 @@ std::string headline(const AllocationReport& report, const TextStyle& style) {
     return words;
   }
   if (report.view == AllocationView::made) return made_headline(report, style);
+  if (report.outstanding.blocks == 0 && report.sampled_every != 0)
+    return fmt::format("culprit: nothing of the sample is left: about {}, of which {} recorded",
+                       counted(report.made.blocks, "allocation"),
+                       report.samples == 1 ? "1 was" : with_thousands(report.samples) + " were");
   if (report.outstanding.blocks == 0)
     return fmt::format(
         "culprit: {}: {}{}, all {}",

@@ -79,6 +79,30 @@ TEST_F(Operands, TellWhatIsWrittenAndWhere) {
   EXPECT_EQ(operand.address(registers), 0x118u);
 }
 
+TEST_F(Operands, AreReadOrWrittenAsTheProcessorDoesIt) {
+  struct Row {
+    const char* text;
+    std::initializer_list<int> bytes;
+    bool reads, writes;
+  };
+  for (const Row& row : {Row{"movups xmmword ptr [rdi], xmm0", {0x0f, 0x11, 0x07}, false, true},
+                         {"movups xmm0, xmmword ptr [rdi]", {0x0f, 0x10, 0x07}, true, false},
+                         {"vmovdqu64 zmmword ptr [rdi], zmm16", {0x62, 0xe1, 0xfe, 0x48, 0x7f, 0x07}, false, true},
+                         {"movnti dword ptr [rdi], eax", {0x0f, 0xc3, 0x07}, false, true},
+                         {"fstp qword ptr [rdi]", {0xdd, 0x1f}, false, true},
+                         {"fld qword ptr [rdi]", {0xdd, 0x07}, true, false},
+                         {"test byte ptr [rdi + 9], 1", {0xf6, 0x47, 0x09, 0x01}, true, false},
+                         {"cmp dword ptr [rdi], 1", {0x83, 0x3f, 0x01}, true, false},
+                         {"add dword ptr [rdi], 1", {0x83, 0x07, 0x01}, true, true},
+                         {"cmpxchg qword ptr [rdi], rsi", {0xf0, 0x48, 0x0f, 0xb1, 0x37}, true, true},
+                         {"push qword ptr [rdi]", {0xff, 0x37}, true, false}}) {
+    auto found = of(row.bytes);
+    ASSERT_TRUE(found && !found->memory.empty()) << row.text;
+    EXPECT_EQ(found->memory[0].reads, row.reads) << row.text;
+    EXPECT_EQ(found->memory[0].writes, row.writes) << row.text;
+  }
+}
+
 TEST_F(Operands, IncludeTheStackThatCallsAndReturnsUse) {
   auto call = of({0xff, 0xd0});  // call rax
   ASSERT_TRUE(call);

@@ -168,6 +168,14 @@ TEST_F(CrashEvidence, OfAReturnToNowhereIsTheWordThatWasPopped) {
   }
 }
 
+// What a function that ends in a jump leaves below the stack is 0 as well, by chance.
+TEST_F(CrashEvidence, OfAJumpThroughANullPointerIsNoReturn) {
+  for (const char* variant : {"crash_victim", "crash_victim_O0", "crash_victim_no_pie"}) {
+    SCOPED_TRACE(variant);
+    EXPECT_EQ(page_of(core_of_victim("null_tail_call", variant)).at("cause"), "null_call");
+  }
+}
+
 TEST_F(CrashEvidence, OfAlignmentChecksIsTheOperand) {
   std::string core = core_of_victim("alignment_check");
   if (core.empty()) GTEST_SKIP() << "the processor, or who virtualises it, makes no checks of alignment";

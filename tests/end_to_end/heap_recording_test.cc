@@ -174,6 +174,10 @@ TEST(HeapRecording, SaysThatASampleIsOne) {
   Ran temporary = run({culprit_path(), "heap", folder / "x.culprit", "--temporary"});
   EXPECT_EQ(temporary.ending(), "exit 2");
   EXPECT_THAT(temporary.err, HasSubstr("sample"));
+  Ran mappings = run({culprit_path(), "heap", folder / "x.culprit", "--mappings"});
+  EXPECT_EQ(mappings.ending(), "exit 2");
+  EXPECT_THAT(mappings.err, HasSubstr("sample"));
+  EXPECT_THAT(asked.out, Not(HasSubstr("mapped beside the allocator")));
   EXPECT_EQ(run(under_heap({"--sample", "1"}, victim)).ending(), "exit 2");
   EXPECT_EQ(run(under_culprit({"--sample", "16K"}, {"/bin/true"})).ending(), "exit 2");
 }

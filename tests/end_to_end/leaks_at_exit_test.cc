@@ -113,6 +113,13 @@ TEST(LeaksAtExit, AreNotKnownOfAProgramThatDiedOfASignal) {
   EXPECT_THAT(run(under_heap({}, {"direct", "abort"})).err, HasSubstr("ended is not known: it was"));
 }
 
+// What the agent remembers of the sample leads to no block. Of so dense a sample no block of 100 bytes is missing.
+TEST(LeaksAtExit, AreFoundInASample) {
+  Looked looked = look({"direct"}, {"--fail-on-leak", "--sample", "2"});
+  EXPECT_EQ(looked.ran.ending(), "exit 1") << looked.ran.err;
+  EXPECT_EQ(looked.leaked(), (Leaked{10, 1000}));
+}
+
 TEST(LeaksAtExit, AreNoSuccessWhereTheyCannotBeKnown) {
   Looked looked = look({"direct", "raw"});  // ends by a system call that nobody sees
   EXPECT_EQ(looked.ran.ending(), "exit 2");

@@ -333,6 +333,18 @@ NOT_INLINED void hang() {
   thread.join();
 }
 
+struct Steps {
+  void (*first)(int);
+  void (*last)(int);
+};
+Steps no_steps;
+NOT_INLINED void take_last_step(const Steps* steps) { steps->last(3); }  // optimized, a jump
+NOT_INLINED void null_tail_call() {
+  volatile char room[64] = {};
+  take_last_step(hidden(&no_steps));
+  sink = room[3];
+}
+
 // Writes the return address of its own frame over. The frame pointer is one wherever it is asked for.
 NOT_INLINED void bad_return() {
   auto** frame = static_cast<void**>(__builtin_frame_address(0));
@@ -441,6 +453,7 @@ constexpr Way ways[] = {
     {"in_handler", in_handler},
     {"fault_in_handler", fault_in_handler},
     {"bad_return", bad_return},
+    {"null_tail_call", null_tail_call},
     {"closed_read", closed_read},
     {"closed_write", closed_write},
     {"closed_call", closed_call},
