@@ -113,11 +113,11 @@ TEST(LeaksAtExit, AreNotKnownOfAProgramThatDiedOfASignal) {
   EXPECT_THAT(run(under_heap({}, {"direct", "abort"})).err, HasSubstr("ended is not known: it was"));
 }
 
-// What the agent remembers of the sample leads to no block. Of so dense a sample no block of 100 bytes is missing.
+// What the agent remembers of the sample leads to no block. That of 40 kB none is in it has a chance of 1 in 10^17.
 TEST(LeaksAtExit, AreFoundInASample) {
-  Looked looked = look({"direct"}, {"--fail-on-leak", "--sample", "2"});
+  Looked looked = look(Words(40, "direct"), {"--fail-on-leak", "--sample", "1K"});
   EXPECT_EQ(looked.ran.ending(), "exit 1") << looked.ran.err;
-  EXPECT_EQ(looked.leaked(), (Leaked{10, 1000}));
+  EXPECT_GT(looked.under("lose_direct").count, 0u);
 }
 
 TEST(LeaksAtExit, AreNoSuccessWhereTheyCannotBeKnown) {
