@@ -14,6 +14,13 @@ culprit_slot* slot_at(uint32_t index) {
 
 namespace {
 
+void raise_to(uint32_t& highest, uint32_t value) {
+  uint32_t known = __atomic_load_n(&highest, __ATOMIC_RELAXED);
+  while (known < value &&
+         !__atomic_compare_exchange_n(&highest, &known, value, true, __ATOMIC_RELAXED, __ATOMIC_RELAXED)) {
+  }
+}
+
 // The collector frees slots; a slot in the state FREE has head == tail.
 culprit_slot* claim_slot(uint32_t tid) {
   uint32_t count = process.slot_limit;
@@ -30,10 +37,8 @@ culprit_slot* claim_slot(uint32_t tid) {
     slot->tid = tid;
     slot->process = process.record_index;
     __atomic_store_n(&process.session->slot_hint, index + 1, __ATOMIC_RELAXED);
-    uint32_t highest = __atomic_load_n(&process.highest_slot, __ATOMIC_RELAXED);
-    while (highest < index + 1 && !__atomic_compare_exchange_n(&process.highest_slot, &highest, index + 1, true,
-                                                               __ATOMIC_RELAXED, __ATOMIC_RELAXED)) {
-    }
+    raise_to(process.session->slot_end, index + 1);
+    raise_to(process.highest_slot, index + 1);
     return slot;
   }
   return nullptr;

@@ -29,10 +29,8 @@ constexpr uint64_t believable_count = uint64_t{1} << 48;
 }  // namespace
 
 uint32_t SlotSet::scan_end() {
-  uint32_t hint = load_shared(memory_.header().slot_hint);
-  uint32_t end = std::max(used_end_, std::min(hint, memory_.slot_count()));
-  while (end < memory_.slot_count() && load_shared(memory_.slot(end).state) != CULPRIT_SLOT_FREE) end++;
-  return end;
+  used_end_ = std::max(used_end_, std::min(load_shared(memory_.header().slot_end), memory_.slot_count()));
+  return used_end_;
 }
 
 SlotSet::Slot* SlotSet::recognize(uint32_t index) {
@@ -42,14 +40,12 @@ SlotSet::Slot* SlotSet::recognize(uint32_t index) {
   WatchedProcess* owner = images_.owner_of(process_index, load_shared(shared_slot.pid));
   if (owner == nullptr) {
     refused_pids_[index] = load_shared(shared_slot.pid);
-    used_end_ = std::max(used_end_, index + 1);
     return nullptr;
   }
   if (owner->record != static_cast<int>(process_index)) {
     if (owner->record >= 0) retire_(*owner);
     images_.adopt(*owner, process_index);
   }
-  used_end_ = std::max(used_end_, index + 1);
   slots_[index] = std::make_unique<Slot>();
   Slot& slot = *slots_[index];
   slot.owner = owner;
@@ -152,10 +148,6 @@ void SlotSet::check_threads() {
       drain(i, *slot);  // the process lives on; where it does not, its end is told first
       free(i);
     }
-  }
-  while (used_end_ > 0 && slots_[used_end_ - 1] == nullptr &&
-         load_shared(memory_.slot(used_end_ - 1).state) == CULPRIT_SLOT_FREE) {
-    used_end_--;
   }
 }
 

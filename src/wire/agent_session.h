@@ -64,6 +64,7 @@ struct culprit_session {
   uint64_t tables_used; /* C: bytes of the tables written so far */
   uint32_t slot_count;  /* places that exist; a process that could map only a part uses those it reaches */
   uint32_t slot_hint; /* A, C: where to look for a free slot first: lowest one freed, one past the last one claimed. only a hint */
+  uint32_t slot_end;  /* A: one past the highest slot that was ever claimed; only grows */
   uint32_t collector_pid; /* C: as it sees itself, so that another culprit can tell whether anybody still serves this session */
   uint32_t sample_bytes; /* C: of allocations, only a sample is told: the block of one byte of so many. 0: all are */
   char agent_path[4096]; /* what goes into LD_PRELOAD of every exec */

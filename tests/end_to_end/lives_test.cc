@@ -73,6 +73,17 @@ TEST(Threads, ThatEndOrAreCancelledLoseNoEvents) {
   EXPECT_EQ(made_under(report, "blocks_in_accept").created, 0u);
 }
 
+TEST(Threads, AreAllSeenHoweverManyThereAreAtOnce) {
+  TemporaryFolder folder;
+  Ran ran = run({culprit_path(), "run", "--heap", "--outstanding", "--json", "--report", folder / "report", "--",
+                 program("many_threads")});
+  ASSERT_EQ(ran.ending(), "exit 0") << ran.err;
+  uint64_t kept = 0;
+  for (const Json& group : Json::parse(contents(folder / "report")).at("groups"))
+    if (on_stack(group.at("stack"), "kept_by_thread")) kept += group.at("count").get<uint64_t>();
+  EXPECT_EQ(kept, 1500u);
+}
+
 TEST(Threads, AreNoProcessesWhateverTheirMakerDoesToItsStack) {
   Json report = same_as_alone({program("stack_used_again")});
   EXPECT_EQ(report.at("processes").size(), 1u);
