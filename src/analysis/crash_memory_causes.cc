@@ -255,7 +255,7 @@ std::optional<CrashVerdict> cause_of_address(CrashScene& scene) {
   if (scene.is_address_deduced) {
     verdict.confidence = std::min(verdict.confidence, Confidence::likely);
     verdict.evidence.emplace_back(
-        "the core does not tell the address: it is that of the only operand that lies where "
+        "nothing tells the address: it is that of the only operand that lies where "
         "it cannot be used");
   }
   return verdict;

@@ -54,13 +54,25 @@ bool is_fatal(int32_t signal) {
          signal == SIGABRT || signal == SIGSYS;
 }
 
-std::string place_words(const ReportStack& stack) {
-  if (stack.frames.empty()) return "an unknown place";
-  const ReportFrame& frame = stack.frames[stack.blamed.value_or(0)];
+std::string place_words(const ReportFrame& frame) {
   std::string name = frame.function.empty() ? "an unknown function" : qualified_name(frame.function);
   size_t slash = frame.file.rfind('/');
   std::string_view file = std::string_view(frame.file).substr(slash == frame.file.npos ? 0 : slash + 1);
   return file.empty() ? name : fmt::format("{} ({}:{})", name, file, frame.line);
+}
+
+std::string place_words(const ReportStack& stack) {
+  return stack.frames.empty() ? "an unknown place" : place_words(stack.frames[stack.blamed.value_or(0)]);
+}
+
+// What returns to the kernel's trampoline, which returns to what was interrupted. Empty: a handler whose last call is a
+// jump, as to raise(), has left its place on the stack to that.
+std::string handler_words(const CrashScene& scene) {
+  size_t interrupted = scene.handled->frame;
+  if (interrupted < 2) return {};
+  auto [from, to] = report_frames(scene.stack, interrupted - 2, 1);
+  bool is_it = from < to && scene.stack.frames[to - 1].skipped_by.empty();
+  return is_it ? fmt::format(", {},", place_words(scene.stack.frames[to - 1])) : "";
 }
 
 // A handler that did not ask for its signal's information leaves the last fault alone: it is what the signal was for if
@@ -68,18 +80,17 @@ std::string place_words(const ReportStack& stack) {
 bool is_signal_known(const CrashScene& before, const HandledSignal& handled) {
   if (!handled.is_by_trap) return handled.signal != 0;
   if (handled.is_fetch) return before.registers().rip == handled.address;
-  if (!before.instruction) return false;
-  int32_t signal = before.info().signal;
-  if (signal == SIGFPE) return before.instruction->is_division;
-  if (signal == SIGILL) return before.instruction->is_undefined;
-  if (signal == SIGTRAP) return before.instruction->is_breakpoint;
-  return before.failed.has_value() || (handled.code == SI_KERNEL && before.address.has_value());
+  bool is_address_known = handled.code == SI_KERNEL && before.instruction && before.address;
+  return makes_fault(before) || is_address_known;
 }
 
 // The scene that the page is about, of a thread that stands in a signal's handler.
 CrashScene look_behind_handler(CrashScene scene, CrashVerdict& verdict, TargetStacks& stacks) {
   CrashScene before = scene_of_handled(scene, stacks);
-  bool is_known = is_signal_known(before, *scene.handled);
+  // An instruction too new to be looked at does not speak against what the handler says.
+  bool is_said =
+      !before.instruction && verdict.cause == CrashCause::raised && before.info().signal == scene.info().signal;
+  bool is_known = is_said || is_signal_known(before, *scene.handled);
   std::string handler = is_known ? "handler of " + signal_name(before.info().signal) : "signal handler";
   if (!is_known || !ended_by_choice(verdict.cause) || !is_fatal(before.info().signal)) {
     verdict.evidence.push_back(
@@ -87,8 +98,9 @@ CrashScene look_behind_handler(CrashScene scene, CrashVerdict& verdict, TargetSt
     return scene;
   }
   CrashVerdict found = find_cause(before);
+  if (is_said) found.confidence = std::min(found.confidence, Confidence::likely);
   found.evidence.push_back(
-      fmt::format("the program's {}, {}, then ended it: {}", handler, place_words(scene.stack), verdict.what));
+      fmt::format("the program's {}{} then ended it: {}", handler, handler_words(scene), verdict.what));
   verdict = std::move(found);
   return before;
 }

@@ -38,11 +38,18 @@ std::optional<Recursion> find_recursion(const std::vector<WalkedFrame>& frames) 
   return best;
 }
 
+size_t frame_when_folded(const Recursion& recursion, size_t frame) {
+  size_t end = recursion.first + recursion.rounds * recursion.frames;
+  if (frame >= end) return frame - (end - recursion.first - recursion.frames);
+  return frame < recursion.first ? frame : recursion.first + (frame - recursion.first) % recursion.frames;
+}
+
 void fold(CrashScene& scene) {
   std::vector<WalkedFrame>& frames = scene.walked.frames;
   scene.depth = frames.size();
   scene.recursion = find_recursion(frames);
   if (scene.recursion) {
+    if (scene.handled) scene.handled->frame = frame_when_folded(*scene.recursion, scene.handled->frame);
     auto from = frames.begin() + static_cast<ptrdiff_t>(scene.recursion->first + scene.recursion->frames);
     frames.erase(from, from + static_cast<ptrdiff_t>((scene.recursion->rounds - 1) * scene.recursion->frames));
   }
@@ -57,6 +64,23 @@ void step_back_from_breakpoint(CrashScene& scene) {
   uint64_t& rip = scene.thread.registers.rip;
   bool is_read = scene.info().signal == SIGTRAP && scene.target.memory().read(rip - 1, std::span(&before, 1));
   if (is_read && before == std::byte{0xcc}) --rip;
+}
+
+// Who sends a signal to himself stands behind the system call, or at it if it begins again. A fault's handler that does
+// so with the signal blocked, and returns, dies where the fault was.
+bool find_raised_again(const CrashScene& scene) {
+  const TargetInfo& info = scene.info();
+  bool is_fault = info.signal == SIGSEGV || info.signal == SIGBUS || info.signal == SIGILL || info.signal == SIGFPE ||
+                  info.signal == SIGTRAP;
+  bool is_own = info.sender_pid != 0 && info.sender_pid == info.pid;
+  if (!is_fault || !is_own || (info.signal_code != SI_TKILL && info.signal_code != SI_USER)) return false;
+  uint64_t rip = scene.registers().rip;
+  const TargetMapping* mapping = mapping_at(scene.target, rip);
+  if (mapping == nullptr || !mapping->is_executable) return true;
+  constexpr std::array system_call{std::byte{0x0f}, std::byte{0x05}};
+  std::array<std::byte, 2> behind{}, at{};
+  bool is_read = scene.target.memory().read(rip - behind.size(), behind) && scene.target.memory().read(rip, at);
+  return is_read && behind != system_call && at != system_call;
 }
 
 void read_instruction(CrashScene& scene) {
@@ -101,7 +125,8 @@ bool may_be_used(Target& target, const MemoryOperand& operand, uint64_t address)
   return operand.writes ? mapping->is_writable : mapping->is_readable;
 }
 
-// Of a core without siginfo (some of gcore): the only operand that lies where it could not be used.
+// Where nothing tells it, as in a core without siginfo (some of gcore): the only operand that lies where it could not
+// be used.
 void deduce_address(CrashScene& scene) {
   if (!scene.instruction) return;
   const std::vector<MemoryOperand>& operands = scene.instruction->memory;
@@ -126,6 +151,9 @@ void find_address(CrashScene& scene) {
       if (covers(scene.instruction->memory[i], scene.registers(), info.fault_address)) scene.failed = i;
   } else if (info.signal_code == SI_KERNEL) {
     scene.address = find_non_canonical(scene);
+  } else if (scene.is_raised_again && info.signal == SIGSEGV) {
+    scene.address = find_non_canonical(scene);
+    if (!scene.address) deduce_address(scene);
   } else if (info.signal_code == 0 && info.sender_pid == 0) {
     deduce_address(scene);
   }
@@ -149,11 +177,21 @@ CrashScene set(CrashScene scene, TargetStacks& stacks) {
   fold(scene);
   scene.stack = std::move(stacks.report(std::span(&scene.walked, 1)).front());
   read_instruction(scene);
+  scene.is_raised_again = find_raised_again(scene);
   find_address(scene);
   return scene;
 }
 
 }  // namespace
+
+bool makes_fault(const CrashScene& scene) {
+  if (!scene.instruction) return false;
+  int32_t signal = scene.info().signal;
+  if (signal == SIGFPE) return scene.instruction->is_division;
+  if (signal == SIGILL) return scene.instruction->is_undefined;
+  if (signal == SIGTRAP) return scene.instruction->is_breakpoint;
+  return scene.failed.has_value();
+}
 
 const TargetMapping* mapping_above(Target& target, uint64_t address) {
   const std::vector<TargetMapping>& mappings = target.mappings();

@@ -36,6 +36,7 @@ struct CrashScene {
   std::optional<size_t> failed;                    // index into instruction->memory: what the fault is about
   std::optional<uint64_t> address;                 // that could not be used
   bool is_address_deduced = false;                 // nobody told it: an operand lies where nothing can be used
+  bool is_raised_again = false;                    // by its process, and not here: as a handler does, and returns
   std::optional<HandledSignal> handled;            // in whose handler the thread stands
   std::optional<InstructionOperands> caller_call;  // that led to where no code is, if it is proved to have
 
@@ -48,6 +49,9 @@ struct CrashScene {
 CrashScene set_scene(Target& target, TargetNames& names, TargetStacks& stacks, const TargetThread& thread);
 // What the thread was in when a signal came whose handler it stands in; `scene` must have one.
 CrashScene scene_of_handled(const CrashScene& scene, TargetStacks& stacks);
+
+// That the instruction at rip can make the fault that the signal is for.
+bool makes_fault(const CrashScene& scene);
 
 // The mapping that holds the address; null: none.
 const TargetMapping* mapping_at(Target& target, uint64_t address);

@@ -68,6 +68,19 @@ CrashVerdict cause_of_illegal(CrashScene& scene) {
   return verdict;
 }
 
+// Its handler gave up, or another thread sent the signal; where the instruction explains it, it was the former.
+std::optional<CrashVerdict> cause_of_raising_again(const CrashScene& scene) {
+  const TargetMapping* code = mapping_at(scene.target, scene.registers().rip);
+  bool is_nowhere = scene.info().signal == SIGSEGV && (code == nullptr || !code->is_executable);
+  if (is_nowhere || scene.address || makes_fault(scene)) return {};
+  return CrashVerdict{
+      .cause = CrashCause::raised,
+      .confidence = Confidence::likely,
+      .what = fmt::format("Died of {} from its own process (its handler, or another thread)",
+                          signal_name(scene.info().signal)),
+      .evidence = {"the process sent the signal itself, but the thread stands at no system call that sends one"}};
+}
+
 struct LimitRow {
   int32_t signal;
   std::string_view words;
@@ -111,6 +124,7 @@ std::optional<CrashVerdict> cause_of_sender(CrashScene& scene) {
                         .what = fmt::format("Killed from outside: process {} (user {}) sent {}", info.sender_pid,
                                             info.sender_uid, signal)};
   if (info.signal == SIGABRT) return {};
+  if (scene.is_raised_again) return cause_of_raising_again(scene);
   return CrashVerdict{.cause = CrashCause::raised, .what = fmt::format("Sent {} to itself", signal)};
 }
 

@@ -14,6 +14,7 @@ namespace {
 
 using ::testing::AllOf;
 using ::testing::HasSubstr;
+using ::testing::Not;
 using ::testing::StartsWith;
 
 class CrashEvidence : public ::testing::Test {
@@ -202,9 +203,20 @@ TEST_F(CrashEvidence, NamesTheHandlerInWhichItEnded) {
   Json page = page_of(core_of_victim("in_handler"));
   EXPECT_EQ(page.at("fault").at("signal"), "SIGSEGV");
   EXPECT_THAT(page.at("evidence").dump(), AllOf(HasSubstr("handler of SIGSEGV"), HasSubstr("handle_by_abort")));
+  EXPECT_THAT(page.at("evidence").dump(), Not(HasSubstr("give_up"))) << "which the handler calls";
   page = page_of(core_of_victim("fault_in_handler"));
   EXPECT_EQ(page.at("cause"), "wild_write");
   EXPECT_THAT(page.at("evidence").dump(), HasSubstr("this was in a handler of SIGFPE, which had come in"));
+}
+
+TEST_F(CrashEvidence, OfASignalThatItsHandlerRaisedAgainIsLikely) {
+  Json page = page_of(core_of_victim("raised_again"));
+  EXPECT_EQ(page.at("confidence"), "likely");
+  EXPECT_THAT(page.at("evidence").dump(), HasSubstr("its handler raised the signal again"));
+  EXPECT_EQ(page_of(core_of_victim("raised_elsewhere")).at("confidence"), "likely");
+  EXPECT_EQ(page_of(core_of_victim("raised")).at("confidence"), "certain");
+  page = page_of(core_of_victim("raised_in_handler"));
+  EXPECT_THAT(page.at("evidence").dump(), AllOf(HasSubstr("handler of SIGFPE"), HasSubstr("handle_by_raising")));
 }
 
 TEST_F(CrashEvidence, SaysThatTheSourceIsNewerThanTheProgram) {

@@ -74,6 +74,9 @@ constexpr Death deaths[] = {
     {"misaligned", "misaligned_access", "misaligned", true, "not aligned to 16 bytes"},
     {"in_handler", "null_read", "in_handler", true, "Read through a near-null pointer"},
     {"fault_in_handler", "wild_write", "handle_by_fault"},
+    {"raised_again", "null_write", "raised_again", true, "Wrote through a null pointer"},
+    {"raised_in_handler", "division_by_zero", "raised_in_handler", true, "Divided an integer by zero"},
+    {"raised_elsewhere", "raised_signal", "raised_elsewhere", true, "Died of SIGSEGV from its own process"},
     {"hang", "hang", "lock_both", true, "2 threads wait for each other"},
 };
 constexpr const char* variants[] = {"crash_victim",        "crash_victim_O0",        "crash_victim_plain",

@@ -4,6 +4,7 @@
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -388,7 +389,19 @@ NOT_INLINED void alignment_check() {
   finish();
 }
 
-void handle_by_abort(int) { abort(); }
+NOT_INLINED void give_up() {
+  abort();
+  finish();
+}
+void handle_by_abort(int) {
+  give_up();
+  finish();
+}
+void handle_by_raising(int number) {
+  signal(number, SIG_DFL);
+  raise(number);
+  finish();
+}
 void handle_by_fault(int) {
   auto* number = hidden(reinterpret_cast<int*>(0x12345678000));
   *number = 7;  // dies: fault_in_handler
@@ -402,6 +415,31 @@ NOT_INLINED void in_handler() {
   signal(SIGSEGV, handle_by_abort);
   auto* number = hidden(reinterpret_cast<int*>(0x1230));
   sink = *number;  // dies: in_handler
+}
+// The signal is blocked until the handler returns.
+NOT_INLINED void raised_again() {
+  signal(SIGSEGV, handle_by_raising);
+  auto* number = hidden(static_cast<int*>(nullptr));
+  *number = 1;  // dies: raised_again
+}
+// Dies in the handler, as Python's faulthandler does.
+NOT_INLINED void raised_in_handler() {
+  struct sigaction action {};
+  action.sa_handler = handle_by_raising;
+  action.sa_flags = SA_NODEFER;
+  sigaction(SIGFPE, &action, nullptr);
+  long zero = hidden(0L);
+  sink = 1000 / zero;  // dies: raised_in_handler
+}
+// Where nothing makes a fault, and no system call is.
+volatile bool is_spinning = false;
+NOT_INLINED void raised_elsewhere() {
+  std::thread other([spinning = pthread_self()] {
+    while (!is_spinning) sched_yield();
+    pthread_kill(spinning, SIGSEGV);
+  });
+  asm volatile("movb $1, %0; 1: pause; jmp 1b" : "=m"(is_spinning));  // dies: raised_elsewhere
+  other.join();
 }
 
 struct Way {
@@ -452,6 +490,9 @@ constexpr Way ways[] = {
     {"hang", hang},
     {"in_handler", in_handler},
     {"fault_in_handler", fault_in_handler},
+    {"raised_again", raised_again},
+    {"raised_in_handler", raised_in_handler},
+    {"raised_elsewhere", raised_elsewhere},
     {"bad_return", bad_return},
     {"null_tail_call", null_tail_call},
     {"closed_read", closed_read},
