@@ -58,6 +58,7 @@ class RegionWalk {
   bool is_foreign_border(const Chunk& chunk);
   bool step(Chunk& chunk);
   bool visit_top(uint64_t address);
+  bool is_as_booked(const Chunk& top) const;
   bool show(const Chunk& chunk, HeapBlockState state);
   HeapBlockState state_of(const Chunk& chunk, bool is_in_use);
   // From `from` on; nothing: nowhere.
@@ -129,6 +130,12 @@ bool RegionWalk::show(const Chunk& chunk, HeapBlockState state) {
   return goes_on_;
 }
 
+// That malloc's books say the same shows that nobody wrote there: the program's break has just been moved, by malloc
+// itself, in the middle of which a process of one thread holds no lock.
+bool RegionWalk::is_as_booked(const Chunk& top) const {
+  return region_.arena == 0 && top.at + top.head.size - region_.base == arena_.state.system_bytes;
+}
+
 bool RegionWalk::visit_top(uint64_t address) {
   auto top = chunk_at(address);
   if (!top) return false;
@@ -136,7 +143,7 @@ bool RegionWalk::visit_top(uint64_t address) {
   if (top->head.size != size && ++breaks_ <= most_breaks) {
     result_.breaks.push_back({.chunk = address,
                               .arena = region_.arena,
-                              .is_under_change = is_under_change(),
+                              .is_under_change = is_under_change() || is_as_booked(*top),
                               .what = fmt::format("the rest of the arena's memory at {:#x} has {:#x} bytes, but its "
                                                   "size is {}",
                                                   address, size, word_in_words(top->word)),

@@ -152,11 +152,14 @@ void answer_questions(int socket, Bytes file, const std::string& path, const Spl
   // LLVM reports what it dislikes in .dwo and .dwp files on stderr, with no handler to set. 0 and 1 are led away, too,
   // as it would else open other files under these numbers.
   int nowhere = ::open("/dev/null", O_RDWR | O_CLOEXEC);
-  int kept = ::fcntl(socket, F_DUPFD_CLOEXEC, 4);
   for (int standard : {0, 1, 2}) ::dup2(nowhere, standard);
-  ::dup2(kept, 3);
-  ::close_range(4, ~0u, 0);  // pipes of the program that somebody waits for the end of
-  answer_questions(3, file, path, places);
+  // What is open there are pipes of the program that somebody waits for the end of. The socket gets a number that nobody
+  // has had: libunwind (of a preloaded tcmalloc) goes on reading from and writing to what was its pipe.
+  int kept = ::fcntl(socket, F_DUPFD_CLOEXEC, 500);
+  if (kept < 0) kept = ::fcntl(socket, F_DUPFD_CLOEXEC, 3);
+  if (kept > 3) ::close_range(3, static_cast<unsigned>(kept) - 1, 0);
+  ::close_range(static_cast<unsigned>(kept) + 1, ~0u, 0);
+  answer_questions(kept, file, path, places);
   ::_exit(0);
 }
 

@@ -7,6 +7,7 @@
 #include <unistd.h>
 #include <x86intrin.h>
 
+#include <atomic>
 #include <thread>
 
 #include "collected_events.h"
@@ -35,6 +36,9 @@ class FakeAgent {
     slot.pid = static_cast<uint32_t>(getpid());
     slot.tid = tid;
     slot.process = index_;
+    std::atomic_ref<uint32_t> end(memory_.header().slot_end);
+    for (uint32_t known = end; known < number + 1 && !end.compare_exchange_weak(known, number + 1);) {
+    }
     store_shared(slot.state, CULPRIT_SLOT_LIVE);
     return slot;
   }
