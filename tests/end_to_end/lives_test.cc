@@ -78,8 +78,9 @@ TEST(Threads, AreAllSeenHoweverManyThereAreAtOnce) {
   Ran ran = run({culprit_path(), "run", "--heap", "--outstanding", "--json", "--report", folder / "report", "--",
                  program("many_threads")});
   ASSERT_EQ(ran.ending(), "exit 0") << ran.err;
+  const Json report = Json::parse(contents(folder / "report"));
   uint64_t kept = 0;
-  for (const Json& group : Json::parse(contents(folder / "report")).at("groups"))
+  for (const Json& group : report.at("groups"))
     if (on_stack(group.at("stack"), "kept_by_thread")) kept += group.at("count").get<uint64_t>();
   EXPECT_EQ(kept, 1500u);
 }
