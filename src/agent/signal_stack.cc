@@ -30,12 +30,15 @@ int64_t set(const SignalStack* wanted, SignalStack* old) {
 
 uint64_t make_stack() {
   constexpr uint64_t closed = 0, read_write = 3, private_anonymous_no_reserve = 0x4022;
-  if (__atomic_fetch_add(&made, 1, __ATOMIC_RELAXED) >= most_stacks) return 0;
-  int64_t mapped =
-      raw_syscall(__NR_mmap, 0, guard_size + stack_size, closed, private_anonymous_no_reserve, ~uint64_t{0}, 0);
-  if (mapped < 0) return 0;
-  uint64_t start = static_cast<uint64_t>(mapped) + guard_size;
-  return raw_syscall(__NR_mprotect, start, stack_size, read_write) < 0 ? 0 : start;
+  if (__atomic_fetch_add(&made, 1, __ATOMIC_RELAXED) < most_stacks) {
+    int64_t mapped =
+        raw_syscall(__NR_mmap, 0, guard_size + stack_size, closed, private_anonymous_no_reserve, ~uint64_t{0}, 0);
+    uint64_t start = static_cast<uint64_t>(mapped) + guard_size;
+    if (mapped >= 0 && raw_syscall(__NR_mprotect, start, stack_size, read_write) >= 0) return start;
+    if (mapped >= 0) raw_syscall(__NR_munmap, mapped, guard_size + stack_size);
+  }
+  __atomic_fetch_sub(&made, 1, __ATOMIC_RELAXED);
+  return 0;
 }
 
 uint64_t take_stack() {
