@@ -16,7 +16,7 @@ namespace {
 constexpr uint64_t page_size = 4096;
 uint64_t whole_pages(uint64_t bytes) { return (bytes + page_size - 1) & ~(page_size - 1); }
 
-// Code or stack that goes away takes what we know of it along. `file_code`: a range that has an unwind table.
+// Code or stack that goes away takes what we know of it along.
 void forget_memory(uint64_t start, uint64_t length) {
   uint64_t end = start + length;
   if (end < start) return;

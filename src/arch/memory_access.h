@@ -1,5 +1,5 @@
 // Whether an instruction reads or writes its operand in memory, where the disassembler cannot be believed: of many
-// vector and floating-point stores capstone 4 and 5 say that they read (seen by trying each on a null pointer).
+// vector and floating-point stores capstone 4 says that they read (seen by trying each on a null pointer).
 #pragma once
 
 #include <string_view>
