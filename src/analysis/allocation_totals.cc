@@ -127,7 +127,7 @@ void AllocationTotals::count_unreachable(ProcessId id) {
     total.indirect += each.is_indirect ? weight.blocks : 0;
     const LiveBlock* owner = each.is_indirect ? live_[index_of(id)].find(each.owner) : nullptr;
     if (owner != nullptr && owner->group != block->group && owner->made >= ledger_.window().from)
-      ledger_.total(owner->group).behind.add(weight);
+      ledger_.hang(owner->group, block->group, weight);
     ledger_.process(id).unreachable.add(weight);
   }
   unreachable_.erase(found);

@@ -3,7 +3,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <deque>
+#include <unordered_map>
 
+#include "analysis/allocation_verdict.h"
 #include "analysis/life_replay.h"
 #include "analysis/memory_totals.h"
 #include "analysis/trace_words.h"
@@ -28,38 +31,14 @@ uint64_t weight_of(const AllocationTotal& total, AllocationView view) {
   return view == AllocationView::temporary ? total.temporary : count_of(total, view).blocks;
 }
 
-// How many looks show more than the one before, from the first on that shows anything.
-struct Rises {
-  size_t steps = 0, up = 0;
-};
-Rises rises_of(const AllocationTotal& total) {
-  Rises rises;
-  for (size_t i = 1; i < growth_looks; ++i) {
-    if (total.looks[i - 1] == 0) continue;
-    ++rises.steps;
-    rises.up += total.looks[i] > total.looks[i - 1] ? 1 : 0;
-  }
-  return rises;
-}
-
-bool is_growing(const AllocationTotal& total) {
-  constexpr uint64_t grows_from = 5;  // blocks
-  constexpr size_t steps_at_least = 3;
-  if (total.left.blocks < grows_from) return false;
-  const Rises rises = rises_of(total);
-  const uint64_t end = total.looks.back(), half = total.looks[growth_looks / 2 - 1];
-  return rises.steps >= steps_at_least && rises.up * 4 >= rises.steps * 3 && end > half + half / 10;
-}
-
-// They hang from leaks of other stacks: who mends those mends these.
-bool is_behind_others(const AllocationTotal& total) {
-  return total.unreachable.blocks != 0 && total.indirect == total.unreachable.blocks;
+bool is_of_what_is_left(AllocationView view) {
+  return view == AllocationView::outstanding || view == AllocationView::made;
 }
 
 // Where the question is what is left, leaks come first, and of these what others hang from; in front of either, what
 // grows; then what is most.
 auto badness(const AllocationTotal& total, AllocationView view) {
-  const bool of_what_is_left = view == AllocationView::outstanding || view == AllocationView::made;
+  const bool of_what_is_left = is_of_what_is_left(view);
   const uint64_t unreachable = of_what_is_left ? total.unreachable.bytes + total.behind.bytes : 0;
   const bool is_behind = of_what_is_left && is_behind_others(total);
   const bool grows = of_what_is_left && is_growing(total);
@@ -67,26 +46,6 @@ auto badness(const AllocationTotal& total, AllocationView view) {
                          : of_what_is_left                 ? total.left.bytes
                                                            : count_of(total, view).bytes;
   return std::tuple(unreachable == 0, is_behind, !grows, ~unreachable, ~first, ~weight_of(total, view), total.key);
-}
-
-std::string unreachable_words(const AllocationTotal& total) {
-  const std::string_view who = is_behind_others(total) ? "only unreachable blocks" : "nothing";
-  std::string words =
-      total.unreachable.blocks == total.left.blocks
-          ? fmt::format("{} pointed there at exit", who)
-          : fmt::format("{} pointed to {} of them at exit", who, with_thousands(total.unreachable.blocks));
-  if (total.indirect != 0 && !is_behind_others(total))
-    words += fmt::format(", or only unreachable blocks did ({})", with_thousands(total.indirect));
-  if (total.behind.blocks != 0)
-    words += fmt::format("; behind them {} in {}", bytes_in_words(total.behind.bytes),
-                         counted(total.behind.blocks, "more block"));
-  return words;
-}
-
-std::string growth_words(const AllocationTotal& total) {
-  return fmt::format("alive at a quarter, half, three quarters and the end of the time: {}, {}, {}, {}",
-                     bytes_in_words(total.looks[1]), bytes_in_words(total.looks[3]), bytes_in_words(total.looks[5]),
-                     bytes_in_words(total.looks[7]));
 }
 
 // Recordings of processes that still run, or were not asked about, have nothing of it.
@@ -115,8 +74,11 @@ class Builder {
   };
   StackId stack_of(const AllocationTotal& total) const { return id_at<StackId>(total.key); }
   void choose();
+  void sort_candidates();
   void give_names();
   void suppress();
+  void leave_out(size_t entry, const BlockCount& left, const BlockCount& unreachable);
+  void suppress_behind(const std::unordered_map<uint32_t, size_t>& suppressed);
   void add_totals();
   void add_groups();
   void add_processes();
@@ -127,6 +89,7 @@ class Builder {
   StackSymbols symbols_;
   const AllocationReportOptions& options_;
   std::vector<Candidate> candidates_;
+  std::deque<AllocationTotal> reduced_;  // without what hangs from suppressed leaks
   BlockCount suppressed_unreachable_;
   AllocationReport report_;
 };
@@ -134,6 +97,10 @@ class Builder {
 void Builder::choose() {
   for (const AllocationTotal& total : ledger_.totals())
     if (weight_of(total, options_.view) != 0) candidates_.push_back({&total, {}});
+  sort_candidates();
+}
+
+void Builder::sort_candidates() {
   std::sort(candidates_.begin(), candidates_.end(), [&](const Candidate& a, const Candidate& b) {
     return badness(*a.total, options_.view) < badness(*b.total, options_.view);
   });
@@ -158,17 +125,50 @@ void Builder::suppress() {
   if (options_.suppressions == nullptr || options_.by != AllocationKey::stack) return;
   for (const Suppression& entry : options_.suppressions->entries)
     report_.suppressions.push_back({entry.name, entry.line, 0, 0});
+  std::unordered_map<uint32_t, size_t> suppressed;
   std::erase_if(candidates_, [&](const Candidate& candidate) {
     const auto entry = options_.suppressions->find("memory", candidate.stack);
     if (!entry) return false;
-    const BlockCount& left = candidate.total->left;
+    suppressed.emplace(candidate.total - ledger_.totals().data(), *entry);
     report_.suppressions[*entry].groups += 1;
-    report_.suppressions[*entry].handles += left.blocks;
     report_.suppressed_groups += 1;
-    report_.suppressed.add(left);
-    suppressed_unreachable_.add(candidate.total->unreachable);
+    leave_out(*entry, candidate.total->left, candidate.total->unreachable);
     return true;
   });
+  if (is_of_what_is_left(options_.view)) suppress_behind(suppressed);
+}
+
+void Builder::leave_out(size_t entry, const BlockCount& left, const BlockCount& unreachable) {
+  report_.suppressions[entry].handles += left.blocks;
+  report_.suppressed.add(left);
+  suppressed_unreachable_.add(unreachable);
+}
+
+// What hangs from a leak goes as the leak goes: with it when it is mended, and with it when it is left out.
+void Builder::suppress_behind(const std::unordered_map<uint32_t, size_t>& suppressed) {
+  std::unordered_map<uint32_t, AllocationTotal*> reduced;
+  auto reduce = [&](uint32_t index) -> AllocationTotal& {
+    auto [place, is_new] = reduced.try_emplace(index, nullptr);
+    if (is_new) place->second = &reduced_.emplace_back(ledger_.totals()[index]);
+    return *place->second;
+  };
+  for (const auto& [which, count] : ledger_.hanging()) {
+    const auto owner = suppressed.find(which.owner);
+    const bool is_left_out = suppressed.contains(which.total);
+    if (owner == suppressed.end() && is_left_out) reduce(which.owner).behind.subtract(count);
+    if (owner == suppressed.end() || is_left_out) continue;
+    AllocationTotal& total = reduce(which.total);
+    total.left.subtract(count);
+    total.unreachable.subtract(count);
+    total.indirect -= count.blocks;
+    leave_out(owner->second, count, count);
+  }
+  for (Candidate& candidate : candidates_)
+    if (auto place = reduced.find(static_cast<uint32_t>(candidate.total - ledger_.totals().data()));
+        place != reduced.end())
+      candidate.total = place->second;
+  std::erase_if(candidates_, [&](const Candidate& each) { return weight_of(*each.total, options_.view) == 0; });
+  sort_candidates();
 }
 
 void Builder::add_totals() {
@@ -328,12 +328,6 @@ std::string_view name_of(AllocationView view) {
 std::string_view name_of(AllocationVerdict verdict) {
   constexpr std::array<std::string_view, 4> names = {"unreachable", "grows", "held", "none"};
   return names.at(static_cast<size_t>(verdict));
-}
-
-AllocationVerdict allocation_verdict(const AllocationTotal& total) {
-  if (total.unreachable.blocks != 0) return AllocationVerdict::unreachable;
-  if (total.left.blocks == 0) return AllocationVerdict::none;
-  return is_growing(total) ? AllocationVerdict::grows : AllocationVerdict::held;
 }
 
 Result<AllocationReport> build_allocation_report(Trace& trace, const SymbolLookup& lookup,

@@ -23,7 +23,4 @@ struct AllocationReportOptions {
 Result<AllocationReport> build_allocation_report(Trace& trace, const SymbolLookup& lookup,
                                                  const AllocationReportOptions& options);
 
-// What grows, from the bytes that lived at equally distant moments.
-AllocationVerdict allocation_verdict(const AllocationTotal& total);
-
 }  // namespace culprit

@@ -52,6 +52,11 @@ void MemoryLedger::leave(AllocationTotal& total, ProcessMemory& process, const B
   end(total, process, weight);
 }
 
+void MemoryLedger::hang(uint32_t owner, uint32_t total, const BlockCount& count) {
+  totals_[owner].behind.add(count);
+  hanging_[{owner, total}].add(count);
+}
+
 void MemoryLedger::finish() {
   for (AllocationTotal& total : totals_) {
     before_change(total);
@@ -69,6 +74,7 @@ void MemoryLedger::end_estimates() {
     for (uint64_t& look : total.looks) end_estimate(look);
     for (uint64_t& part : total.series) end_estimate(part);
   }
+  for (auto& [which, count] : hanging_) end_estimate(count);
   for (ProcessMemory& process : processes_) {
     for (BlockCount* count :
          {&process.made, &process.left, &process.unreachable, &process.most, &process.gone_with_exec})

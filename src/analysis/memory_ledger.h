@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <cstdint>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -89,6 +90,11 @@ class MemoryLedger {
     Time start = 0, end = 0;                // of the recording, for the looks at growth
     uint64_t sampled_every = 0;             // bytes: the recording has only a sample, all numbers are estimates
   };
+  // Unreachable blocks of `total` to which only those of another one, `owner`, lead: indices.
+  struct Hanging {
+    uint32_t owner, total;
+    auto operator<=>(const Hanging&) const = default;
+  };
   // `tables` must outlive it.
   MemoryLedger(const TraceTables& tables, const Window& window);
 
@@ -118,11 +124,15 @@ class MemoryLedger {
   // It lives at the end of the recording or of its process.
   void leave(AllocationTotal& total, ProcessMemory& process, const BlockCount& weight, Time made);
 
+  // Of what is left, `count` hangs from leaks of `owner`: only they lead there. Both are indices.
+  void hang(uint32_t owner, uint32_t total, const BlockCount& count);
+
   // Once, after the last event.
   void finish();
 
   // Any order. Where nothing was ever made there is none.
   const std::vector<AllocationTotal>& totals() const { return totals_; }
+  const std::map<Hanging, BlockCount>& hanging() const { return hanging_; }
   const std::vector<ProcessMemory>& processes() const { return processes_; }  // index: ProcessId
   const MemorySeries& series() const { return series_; }                      // of all together
   BlockCount most() const { return most_; }  // in use at one moment, all processes together
@@ -139,6 +149,7 @@ class MemoryLedger {
   Window window_;
   std::vector<AllocationTotal> totals_;
   std::vector<ProcessMemory> processes_;
+  std::map<Hanging, BlockCount> hanging_;
   BlockCount live_now_, most_;
   Time most_at_ = 0;
   // What lived at the peak is noted when it is about to change for the first time since: `peak_age_` counts peaks left.

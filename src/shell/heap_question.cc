@@ -127,8 +127,8 @@ Result<HeapQuestion> heap_question(const Arguments& arguments) {
   }
   if (arguments.has("--range")) CULPRIT_TRY(take_range(arguments, question));
   question.most_blocks_first = arguments.has("--count");
-  question.no_stop = arguments.has("--no-stop");
   if (arguments.has("--stop-at-most")) question.stop_at_most = arguments.nanoseconds("--stop-at-most");
+  question.no_stop = arguments.has("--no-stop") || question.stop_at_most == 0;
   const size_t usual = *ask == HeapAsk::list ? shown_blocks : shown_groups;
   const bool is_all = arguments.has("--all") || arguments.has("--json");
   question.kept = arguments.count("--top", is_all ? SIZE_MAX : usual);

@@ -39,6 +39,7 @@ std::optional<int64_t> parse_duration(std::string_view text) {
   auto [end, problem] = std::from_chars(text.data(), text.data() + text.size(), number, std::chars_format::fixed);
   if (problem != std::errc{} || !std::isfinite(number) || number < 0) return {};
   std::string_view name = text.substr(static_cast<size_t>(end - text.data()));
+  if (number == 0 && name.empty()) return 0;
   for (const Unit& unit : units) {
     double nanoseconds = number * unit.nanoseconds;
     if (name == unit.name && nanoseconds < 9e18) return std::llround(nanoseconds);

@@ -11,7 +11,7 @@
 
 namespace culprit {
 
-// "500ms", "10s", "1.5min", "2h" in nanoseconds. A unit is needed, so that nobody has to guess it.
+// "500ms", "10s", "1.5min", "2h" in nanoseconds. A unit is needed, so that nobody has to guess it, but for "0".
 std::optional<int64_t> parse_duration(std::string_view text);
 std::optional<uint64_t> parse_count(std::string_view text);
 // "512k", "64M", "1.5G", "8GB" in bytes; multiples of 1024, whatever the unit is called.

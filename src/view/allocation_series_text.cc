@@ -6,6 +6,7 @@
 
 #include "base/text.h"
 #include "view/chart.h"
+#include "view/memory_words.h"
 #include "view/stack_text.h"
 
 namespace culprit {
@@ -26,9 +27,8 @@ std::string function_of(const ReportStack& stack) {
 // Each group on a scale of its own, so that small ones can be seen.
 std::string group_line(const AllocationReport& report, const AllocationGroup& group, size_t spark,
                        const TextStyle& style) {
-  const std::string label = report.by == AllocationKey::size
-                                ? fmt::format("blocks of {} bytes", with_thousands(group.largest))
-                                : function_of(group.stack);
+  const std::string label =
+      report.by == AllocationKey::size ? size_group_words(report.kind, group.largest) : function_of(group.stack);
   return fmt::format("  {} {:>{}} {:>{}}  {}\n", padded(shorten_middle(label, label_columns), label_columns),
                      bytes_in_words(group.most.bytes), number_columns, bytes_in_words(group.outstanding.bytes),
                      number_columns, inked(style, Ink::name, series_sparkline(group.series, spark, style)));

@@ -50,9 +50,8 @@ std::string size_words(const AllocationGroup& group) {
 }
 
 std::string place_of(const AllocationReport& report, const AllocationGroup& group, size_t columns) {
-  return report.by == AllocationKey::size
-             ? fmt::format("{}s of {} bytes", noun_of(report.kind), with_thousands(group.largest))
-             : blamed_phrase(group.stack, columns);
+  return report.by == AllocationKey::size ? size_group_words(report.kind, group.largest)
+                                          : blamed_phrase(group.stack, columns);
 }
 
 std::string made_headline(const AllocationReport& report, const TextStyle& style) {

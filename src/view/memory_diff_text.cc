@@ -43,9 +43,9 @@ std::string row_text(const MemoryDiffRow& row, RecordedMemory kind, const TextSt
   const std::string left = fmt::format("  {:>10}  {} ", signed_bytes(growth), padded(name_of(row.change), 6));
   const Ink ink = growth > 0 ? Ink::warning : growth < 0 ? Ink::good : Ink::plain;
   std::string text = inked(style, ink, left) + stack_paragraph(row.stack, style, display_width(left), 2) + "\n";
-  const std::string words = fmt::format("{} {} {} left in {} {} {} {}s", bytes_in_words(row.before.bytes), arrow,
-                                        bytes_in_words(row.after.bytes), with_thousands(row.before.blocks), arrow,
-                                        with_thousands(row.after.blocks), noun_of(kind));
+  const std::string words =
+      fmt::format("{} {} {} left in {} {} {}", bytes_in_words(row.before.bytes), arrow, bytes_in_words(row.after.bytes),
+                  with_thousands(row.before.blocks), arrow, counted(row.after.blocks, noun_of(kind)));
   return text + inked(style, Ink::faint, std::string(display_width(left), ' ') + words) + "\n";
 }
 

@@ -18,6 +18,11 @@ inline std::string amount(const BlockCount& count, RecordedMemory kind) {
   return fmt::format("{} in {}", bytes_in_words(count.bytes), counted(count.blocks, noun_of(kind)));
 }
 
+// "blocks of 1,024 bytes": a group of one size.
+inline std::string size_group_words(RecordedMemory kind, uint64_t size) {
+  return fmt::format("{}s of {} bytes", noun_of(kind), with_thousands(size));
+}
+
 // "12 allocations": what was made, whatever became of it.
 inline std::string made_words(uint64_t count, RecordedMemory kind) {
   return counted(count, kind == RecordedMemory::blocks ? "allocation" : "mapping");

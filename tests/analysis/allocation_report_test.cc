@@ -138,6 +138,31 @@ TEST(AllocationReport, BlamesTheLeakFromWhichOthersHang) {
   EXPECT_THAT(report.unreachable, blocks(5, 12040));
 }
 
+TEST(AllocationReport, LeavesOutWithALeakWhatHangsFromIt) {
+  OneProcess one;
+  StackId both = one.trace.stack("both@program main@program");
+  one.trace.allocate(1, one.process, 0x10, 20, one.leak)
+      .allocate(2, one.process, 0x20, 3000, one.use)
+      .allocate(3, one.process, 0x30, 70, both)
+      .allocate(4, one.process, 0x40, 7, both)
+      .unreachable(8, one.process, {{0x10}, {0x20, true, 0x10}, {0x30}, {0x40, true, 0x10}})
+      .exit(10, one.process)
+      .ends(10);
+  const Suppressions of_the_owner{{{"known", 1, "", {{false, "leak", "", ""}}}}};
+  AllocationReport report = report_of(one.trace, {.suppressions = &of_the_owner, .losses = {}});
+  ASSERT_EQ(report.groups.size(), 1u);
+  EXPECT_EQ(report.groups[0].stack.frames.front().function, "both");
+  EXPECT_THAT(report.groups[0].unreachable, blocks(1, 70));
+  EXPECT_EQ(report.groups[0].evidence, "nothing pointed there at exit");
+  EXPECT_THAT(report.unreachable, blocks(1, 70));
+  EXPECT_THAT(report.outstanding, blocks(1, 70));
+  EXPECT_THAT(report.suppressed, blocks(3, 3027));
+  EXPECT_EQ(report.suppressions.at(0).handles, 3u);
+  const Suppressions of_what_hangs{{{"known", 1, "", {{false, "use", "", ""}}}}};
+  report = report_of(one.trace, {.suppressions = &of_what_hangs, .losses = {}});
+  EXPECT_THAT(group_of(report, "leak")->behind, blocks(1, 7)) << "of another stack that is told";
+}
+
 TEST(AllocationReport, SaysWhyNobodyLookedAtAProcessAsItEnded) {
   OneProcess one;
   ProcessId other = one.trace.process(11, "other");

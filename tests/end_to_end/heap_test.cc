@@ -302,10 +302,14 @@ TEST(HeapOfABusyProcess, IsReadWhileItAllocates) {
     const Json answer = ask_heap({std::to_string(busy.pid())});
     for (const Json& damage : answer["damage"]) EXPECT_TRUE(damage["under_change"].get<bool>()) << damage.dump(1);
   }
-  const Json moving = ask_heap({std::to_string(busy.pid()), "--no-stop"});
-  EXPECT_FALSE(moving["exact"].get<bool>());
-  EXPECT_EQ(moving["stopped_for"], 0);
-  for (const Json& damage : moving["damage"]) EXPECT_TRUE(damage["under_change"].get<bool>()) << damage.dump(1);
+  for (const Words& unstopped : {Words{"--no-stop"}, {"--stop-at-most", "0"}, {"--stop-at-most", "0s"}}) {
+    Words words{std::to_string(busy.pid())};
+    words.insert(words.end(), unstopped.begin(), unstopped.end());
+    const Json moving = ask_heap(words);
+    EXPECT_FALSE(moving["exact"].get<bool>());
+    EXPECT_EQ(moving["stopped_for"], 0);
+    for (const Json& damage : moving["damage"]) EXPECT_TRUE(damage["under_change"].get<bool>()) << damage.dump(1);
+  }
 }
 
 TEST(HeapByType, CountsObjectsOfStrippedPrograms) {

@@ -9,6 +9,7 @@
 #include <set>
 #include <sstream>
 
+#include "base/text.h"
 #include "shell/command.h"
 #include "shell/help.h"
 
@@ -90,6 +91,16 @@ TEST(Commands, ExplainEveryOption) {
       EXPECT_THAT(bash_completion(), HasSubstr(std::string(option.name)));
     }
   }
+}
+
+TEST(Help, FitsItsLines) {
+  constexpr size_t widest = 120;
+  for (const Command& command : all_commands())
+    for (std::istringstream lines(std::string(command.details)); lines.good();) {
+      std::string line;
+      std::getline(lines, line);
+      EXPECT_LE(display_width(line), widest) << command.name << ": " << line;
+    }
 }
 
 TEST(Help, ExplainsOneCommandOrAll) {

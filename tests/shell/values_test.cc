@@ -13,6 +13,7 @@ TEST(Duration, HasANumberAndAUnit) {
   EXPECT_EQ(parse_duration("2min"), 120'000'000'000);
   EXPECT_EQ(parse_duration("1.5h"), 5'400'000'000'000);
   EXPECT_EQ(parse_duration("0s"), 0);
+  EXPECT_EQ(parse_duration("0"), 0) << "whatever the unit";
 }
 
 TEST(Duration, RefusesWhatCouldMeanAnything) {
