@@ -2,6 +2,7 @@
 
 #include "agent/allocation_fronts.h"
 #include "agent/allocator.h"
+#include "agent/allocator_scope.h"
 #include "agent/memory.h"
 #include "agent/raw_syscall.h"
 #include "agent/stubs.h"
@@ -146,10 +147,7 @@ class Follower {
   uint32_t count_ = 0;
 };
 
-}  // namespace
-
-bool follow_own_allocator() {
-  if (dlsym == nullptr) return true;
+bool find_and_follow() {
   real_allocator();  // found now, so that it is not looked for again when parts of it have been replaced
   const Front* fronts = all_fronts();
   const Front* operators = fronts + malloc_front_count;
@@ -158,6 +156,19 @@ bool follow_own_allocator() {
   uint64_t operator_new = function_called(operators->name);
   if (operator_new != 0 && !is_usual_new(operator_new)) follower.find(operators, fronts + front_count);
   return follower.follow();
+}
+
+}  // namespace
+
+// A name that is not found leaves a message for the program's next dlerror(), in memory of malloc's. The message is
+// taken back by a name that is found, and nothing of it is the program's.
+bool follow_own_allocator() {
+  if (dlsym == nullptr) return true;
+  return in_allocator(~uint64_t{0}, [] {
+    const bool is_followed = find_and_follow();
+    dlsym(nullptr, "malloc");
+    return is_followed;
+  });
 }
 
 }  // namespace culprit::agent

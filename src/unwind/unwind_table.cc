@@ -12,7 +12,7 @@ namespace {
 using Kind = CfiRule::Kind;
 
 constexpr uint64_t slot = 8;
-constexpr uint64_t entry_bytes = 32;     // of the instructions a program begins with
+constexpr uint64_t entry_bytes = 64;     // of the instructions a program begins with; ld.so calls constructors there
 constexpr uint64_t most_slots = 0x1fff;  // what fits beside the kind
 
 // DWARF expression opcodes that compilers and linkers put into call frame information on x86-64.

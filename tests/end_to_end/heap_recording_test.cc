@@ -98,6 +98,17 @@ TEST(HeapRecording, SeesEveryFunctionOfTheAllocator) {
   EXPECT_TRUE(recorded.report.at("exact").get<bool>()) << recorded.report.at("losses");
 }
 
+TEST(HeapRecording, HasNothingOfTheAgentsOwnStart) {
+  Recorded recorded = record_way({"message"});
+  EXPECT_EQ(recorded.ran.out, "none") << "the program's loader knows nothing of what the agent did not find";
+  for (const Json& group : recorded.report.at("groups"))
+    for (const Json& frame : group.at("stack"))
+      EXPECT_THAT(frame.at("function").get<std::string>(), Not(HasSubstr("culprit::agent"))) << group.dump(1);
+  EXPECT_EQ(under(recorded.report, "(anonymous namespace)::small_for_good"), (Sum{1, 1500, 1, 0}));
+  EXPECT_EQ(loss(recorded.report, "stack_truncated"), 0u) << "nor is a constructor's stack cut off";
+  EXPECT_EQ(recorded.report.at("processes").at(0).at("unknown_releases"), 0);
+}
+
 TEST(HeapRecording, IsExactForEightThreadsAtFullSpeed) {
   constexpr uint64_t threads = 8, rounds = 160'000;
   Recorded recorded = record_way({"threads", "8", "160000"});

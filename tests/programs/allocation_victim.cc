@@ -9,7 +9,9 @@
 //   allocation_victim temporary           blocks freed at once, and blocks that are not
 //   allocation_victim forks               a child frees what it inherited and keeps blocks of its own; another one
 //   executes allocation_victim peak                a large amount for a while, a small one for good
+//   allocation_victim message             says what the loader's last error was as it began, allocates one block
 //   allocation_victim address             prints an address that lies in two blocks, one after the other
+#include <dlfcn.h>
 #include <fcntl.h>
 #include <malloc.h>
 #include <pthread.h>
@@ -257,6 +259,13 @@ int peak() {
   return 0;
 }
 
+int message() {
+  const char* error = dlerror();
+  const ssize_t written = error == nullptr ? write(1, "none", 4) : write(1, error, strlen(error));
+  small_for_good();
+  return written < 0;
+}
+
 }  // namespace
 
 int main(int count, char** words) {
@@ -270,8 +279,9 @@ int main(int count, char** words) {
   if (strcmp(way, "forks") == 0) return forks(words[0]);
   if (strcmp(way, "peak") == 0) return peak();
   if (strcmp(way, "address") == 0) return address();
-  fprintf(
-      stderr,
-      "usage: allocation_victim ways|threads N ROUNDS|held N ROUNDS READY UNTIL|grows|temporary|forks|peak|address\n");
+  if (strcmp(way, "message") == 0) return message();
+  fprintf(stderr,
+          "usage: allocation_victim ways|threads N ROUNDS|held N ROUNDS READY UNTIL|grows|temporary|forks|peak|address|"
+          "message\n");
   return 2;
 }
