@@ -51,16 +51,18 @@ Result<Fd> open_file(const std::string& path, int flags, unsigned mode) {
 Result<std::string> read_whole_file(const std::string& path, size_t limit) {
   auto file = open_file(path, O_RDONLY);
   if (!file) return tl::unexpected<Error>(std::move(file).error());
+  // Room is made when there is none left: files of /proc come in pages, whatever is asked for.
   std::string content;
-  while (content.size() < limit) {
-    size_t old_size = content.size();
-    size_t chunk = std::min<size_t>(limit - old_size, std::max<size_t>(old_size, 4096));
-    content.resize(old_size + chunk);
-    auto got = checked("cannot read " + path, [&] { return ::read(file->get(), content.data() + old_size, chunk); });
+  size_t used = 0;
+  while (used < limit) {
+    if (used == content.size()) content.resize(std::min(limit, std::max<size_t>(used * 2, 4096)));
+    auto got = checked("cannot read " + path,
+                       [&] { return ::read(file->get(), content.data() + used, content.size() - used); });
     if (!got) return tl::unexpected<Error>(std::move(got).error());
-    content.resize(old_size + static_cast<size_t>(*got));
     if (*got == 0) break;
+    used += static_cast<size_t>(*got);
   }
+  content.resize(used);
   return content;
 }
 

@@ -259,11 +259,14 @@ bool AgentRecorder::round() {
 }
 
 void AgentRecorder::sleep(std::chrono::microseconds limit) {
+  // A process that is looked at as it ends waits for the answer, which nobody rings the bell for.
+  constexpr std::chrono::microseconds while_one_waits{500};
+  const size_t waiting = requests_.waiting();
   uint32_t seen = memory_.announce_sleep();
-  if (slots_.has_work()) {
+  if (slots_.has_work(waiting)) {
     memory_.stay_awake();
   } else {
-    memory_.sleep(seen, limit);
+    memory_.sleep(seen, waiting == 0 ? limit : std::min(limit, while_one_waits));
   }
 }
 

@@ -13,16 +13,20 @@ namespace culprit {
 
 size_t RequestServer::serve() {
   std::vector<SlotRequest> requests = slots_.requests();
+  waiting_ = 0;
   for (const SlotRequest& request : requests) {
     std::optional<bool> is_done = answer(request);
-    if (!is_done) continue;
+    if (!is_done) {
+      ++waiting_;
+      continue;
+    }
     culprit_slot& slot = memory_.slot(request.slot);
     if (load_shared(slot.pid) != request.process->pid) continue;  // freed meanwhile
     store_shared(slot.reply_status, *is_done ? 0 : 1);
     __atomic_store_n(&slot.reply_number, request.number, __ATOMIC_SEQ_CST);
     wake_futex(slot.reply_number);
   }
-  return requests.size();
+  return requests.size() - waiting_;
 }
 
 std::optional<bool> RequestServer::answer(const SlotRequest& request) {

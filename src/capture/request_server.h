@@ -15,8 +15,10 @@ class RequestServer {
   // Nothing, as at first: processes may always end.
   void ask_before_exits(MayEnd may_end) { may_end_ = std::move(may_end); }
 
-  // Answers all requests there are. How many.
+  // Answers the requests there are, but for those whose time has not come. How many.
   size_t serve();
+  // Requests that have been seen and could not be answered yet.
+  size_t waiting() const { return waiting_; }
 
   // Reads the handle table of a process into the recording. False: it cannot be read (any more).
   bool snapshot(WatchedProcess& process, SnapshotReason reason, bool held);
@@ -35,6 +37,7 @@ class RequestServer {
   SlotSet& slots_;
   DecoderShared& shared_;
   MayEnd may_end_;
+  size_t waiting_ = 0;
 };
 
 }  // namespace culprit

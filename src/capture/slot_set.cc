@@ -164,7 +164,7 @@ std::vector<SlotRequest> SlotSet::requests() {
   return found;
 }
 
-bool SlotSet::has_work() {
+bool SlotSet::has_work(size_t waiting) {
   uint32_t end = scan_end();
   for (uint32_t i = 0; i < end; i++) {
     const culprit_slot& slot = memory_.slot(i);
@@ -173,7 +173,8 @@ bool SlotSet::has_work() {
     if (state == CULPRIT_SLOT_CLOSED) return true;
     if (slots_[i] == nullptr && refused_pids_[i] != load_shared(slot.pid)) return true;
     if (slots_[i] == nullptr) continue;
-    if (load_shared(slot.request_number) != load_shared(slot.reply_number)) return true;
+    const bool is_asking = load_shared(slot.request_number) != load_shared(slot.reply_number);
+    if (is_asking && waiting-- == 0) return true;
   }
   return false;
 }

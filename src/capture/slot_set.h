@@ -45,8 +45,8 @@ class SlotSet {
 
   // Requests not yet answered.
   std::vector<SlotRequest> requests();
-  // Something to do came in since the last drain.
-  bool has_work();
+  // Something to do came in since the last drain, beside `waiting` requests that cannot be answered yet.
+  bool has_work(size_t waiting);
 
  private:
   struct Slot {

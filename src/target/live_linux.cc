@@ -10,7 +10,6 @@
 #include "base/syscall.h"
 #include "base/text.h"
 #include "format/procfs.h"
-#include "target/present_pages.h"
 #include "target/ptrace_threads.h"
 #include "target/thread_look.h"
 #include "target/thread_stops.h"
@@ -174,9 +173,14 @@ Result<std::vector<TargetThread>> LiveProcess::some_threads(ThreadWish wish, std
   return with_space(std::move(threads));
 }
 
+Result<void> LiveProcess::refresh() {
+  page_map_.reset();
+  return space_.refresh();
+}
+
 // After the stacks: whatever code they lead to has been mapped by now.
 Result<std::vector<TargetThread>> LiveProcess::with_space(std::vector<TargetThread> threads) {
-  auto refreshed = space_.refresh();
+  auto refreshed = refresh();
   if (threads.empty() || !refreshed) {
     CULPRIT_TRY(check_it_lives());
     if (!refreshed) return tl::unexpected<Error>(refreshed.error());
@@ -196,7 +200,7 @@ Result<void> LiveProcess::hold_still(const LookAtThreads& look) {
   look_at_new_threads(ThreadWish::names_and_waits, threads);
   Result<void> refreshed;
   auto held = take_all_at_once(info_.pid, threads, {.look_at_all = [&](std::span<const TargetThread> all) {
-                                 refreshed = space_.refresh();
+                                 refreshed = refresh();
                                  if (refreshed) look(all);
                                }});
   for (const TargetThread& thread : threads) longest_stop_ = std::max(longest_stop_, thread.stopped_for);
@@ -204,7 +208,8 @@ Result<void> LiveProcess::hold_still(const LookAtThreads& look) {
 }
 
 PresentPages LiveProcess::present_pages(AddressRange of) {
-  return present_pages_of(living_thread(info_.pid), of.start, of.end);
+  if (!page_map_) page_map_ = PageMap::of(living_thread(info_.pid));
+  return page_map_->present_in(of);
 }
 
 void LiveProcess::copy_stopped(const TargetThread& thread) {

@@ -3,8 +3,10 @@
 
 #include <map>
 #include <memory>
+#include <optional>
 
 #include "target/live_space.h"
+#include "target/present_pages.h"
 #include "target/stack_copy.h"
 #include "target/target.h"
 
@@ -33,6 +35,7 @@ class LiveProcess final : public Target {
   Result<void> check_it_lives() const;
   std::vector<TargetThread> look_at_threads(ThreadWish wish, std::span<const uint32_t> tids);
   void look_at_new_threads(ThreadWish wish, std::vector<TargetThread>& threads);
+  Result<void> refresh();
   Result<std::vector<TargetThread>> with_space(std::vector<TargetThread> threads);
   TargetThread look(TargetThread thread, ThreadWish wish);
   Result<void> take_all(std::vector<TargetThread>& threads);
@@ -41,6 +44,7 @@ class LiveProcess final : public Target {
   TargetInfo info_;
   uint64_t start_ticks_;  // tells it from a later process of the same number
   LiveSpace space_;
+  std::optional<PageMap> page_map_;       // of the space as it was last refreshed
   std::map<uint32_t, StackCopy> stacks_;  // by tid
   Time longest_stop_ = 0;
 };

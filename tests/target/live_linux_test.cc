@@ -3,6 +3,7 @@
 #include <pthread.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/mman.h>
 #include <sys/ptrace.h>
 #include <sys/syscall.h>
 
@@ -16,8 +17,8 @@
 #include <thread>
 #include <vector>
 
-#include "model/clock.h"
 #include "capture/victim.h"
+#include "model/clock.h"
 #include "target/ptrace_threads.h"
 #include "target/target.h"
 
@@ -302,6 +303,32 @@ TEST(LiveProcess, SaysThatItHasEnded) {
   ASSERT_FALSE(threads);
   EXPECT_EQ(threads.error().kind, ErrorKind::gone);
   EXPECT_EQ(threads.error().what, "process " + std::to_string(target->info().pid) + " has ended");
+}
+
+// Asked again without looking at it anew, as for tens of thousands of mappings.
+TEST(LiveProcess, HasThePagesThatWereTouchedByNow) {
+  constexpr size_t page = 4096;
+  auto* start = static_cast<char*>(mmap(nullptr, 8 * page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
+  ASSERT_NE(start, MAP_FAILED);
+  start[2 * page] = start[3 * page] = 1;
+  Victim victim([&] { return start[6 * page] = 1; });
+  auto target = open_live_process(victim.pid());
+  ASSERT_TRUE(target) << target.error().what;
+  const auto from = reinterpret_cast<uint64_t>(start);
+  const AddressRange all{from, from + 8 * page}, before{from + 2 * page, from + 4 * page},
+      later{from + 6 * page, from + 7 * page};
+  PresentPages pages = (*target)->present_pages(all);
+  ASSERT_EQ(pages.ranges.size(), 1u);
+  EXPECT_EQ(pages.ranges[0].start, before.start);
+  EXPECT_EQ(pages.ranges[0].end, before.end);
+  EXPECT_EQ(pages.resident, 2 * page);
+  victim.begin();
+  victim.wait_until_done();
+  pages = (*target)->present_pages(all);
+  ASSERT_EQ(pages.ranges.size(), 2u);
+  EXPECT_EQ(pages.ranges[1].start, later.start);
+  EXPECT_EQ(pages.ranges[1].end, later.end);
+  munmap(start, 8 * page);
 }
 
 TEST(LiveProcess, TellsAnEndedOneFromNone) {
