@@ -76,13 +76,17 @@ void find_allocator() {
   allocator_found = true;
 }
 
+namespace {
+
+bool is_of_libc(const Allocator& real) { return real.malloc == __libc_malloc && real.free == __libc_free; }
+
+}  // namespace
+
 // One that was needed before it was found has spare blocks about, which it does not know.
-bool is_allocator_of_libc() {
-  const Allocator& real = real_allocator();
-  return real.malloc == __libc_malloc && real.free == __libc_free && spare_used == 0;
-}
+bool is_allocator_of_libc() { return is_of_libc(real_allocator()) && spare_used == 0; }
 
 bool stands_before_allocator() { return &culprit_exported_malloc != nullptr; }
+bool stands_before_foreign_malloc() { return stands_before_allocator() && allocator_found && !is_of_libc(allocator); }
 
 bool is_spare(const void* block) {
   return reinterpret_cast<size_t>(block) - reinterpret_cast<size_t>(spare_memory) < sizeof spare_memory;

@@ -33,6 +33,8 @@ bool is_allocator_of_libc();
 
 // Is this the library that has functions in front of the allocator?
 bool stands_before_allocator();
+// And that allocator another one than glibc's? False as long as it has not been looked for.
+bool stands_before_foreign_malloc();
 
 // A block that was handed out while the allocator was being looked for. It is never given back.
 bool is_spare(const void* block);

@@ -1,5 +1,6 @@
 #include "agent/process.h"
 
+#include "agent/allocator.h"
 #include "agent/call_tree.h"
 #include "agent/raw_syscall.h"
 #include "agent/thread.h"
@@ -48,7 +49,8 @@ bool claim_process_record(uint32_t parent_pid, uint64_t begin_tsc) {
     record.pid = process.pid;
     record.parent_pid = parent_pid;
     record.flags = (parent_pid != 0 ? CULPRIT_PROCESS_FORKED : CULPRIT_PROCESS_EXECED) |
-                   (process.restricted ? CULPRIT_PROCESS_RESTRICTED : 0);
+                   (process.restricted ? CULPRIT_PROCESS_RESTRICTED : 0) |
+                   (stands_before_foreign_malloc() ? CULPRIT_PROCESS_FOREIGN_MALLOC : 0);
     record.begin_tsc = begin_tsc;
     record.sites_patched = record.sites_refused = record.slots_refused = 0;
     record.patch_error = 0;

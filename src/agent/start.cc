@@ -30,6 +30,7 @@ extern "C" __attribute__((constructor, visibility("hidden"))) void culprit_start
   if (!request(CULPRIT_REQUEST_HELLO, 0) || wrapping()) return;
   patch_libraries();
   if (stands_before_allocator() && !follow_own_allocator()) process.record->flags |= CULPRIT_PROCESS_OWN_ALLOCATOR;
+  if (stands_before_foreign_malloc()) process.record->flags |= CULPRIT_PROCESS_FOREIGN_MALLOC;
   if (stands_before_allocator()) choose_way_of_sampling();
   watch_for_death();
 }

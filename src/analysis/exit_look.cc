@@ -82,6 +82,10 @@ UnreachableBlocks look_at_exit(const ExitingThread& exiting, const std::function
   for (const Reachability::Behind& direct : found.direct) unreachable.blocks.push_back({blocks[direct.block].address});
   for (const auto& [block, owner] : found.indirect)
     unreachable.blocks.push_back({blocks[block].address, true, blocks[owner].address});
+  // One that keeps something in front of each block gives other addresses than glibc's malloc did, and what is lost
+  // is not known again: of what is found each is lost, but there may be more.
+  if (exiting.has_foreign_malloc)
+    unreachable.why_not = "malloc is not glibc's own there, and only the blocks of that can be told apart";
   std::ranges::sort(unreachable.blocks, {}, &UnreachableBlocks::Block::address);
   return unreachable;
 }

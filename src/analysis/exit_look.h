@@ -11,6 +11,9 @@ namespace culprit {
 struct ExitingThread {
   uint32_t pid = 0, tid = 0;
   uint64_t stack_from = 0;  // what lies below on its stack is no more the program's
+  // Somebody stands between the program and glibc's malloc: blocks that are lost may not be seen, or not be known
+  // again.
+  bool has_foreign_malloc = false;
 };
 
 // The process stands still while its memory is copied and its heap is walked; `let_go` is called as soon as it may end.

@@ -54,7 +54,10 @@ std::optional<bool> RequestServer::answer(const SlotRequest& request) {
 std::optional<bool> RequestServer::let_end(const SlotRequest& request) {
   WatchedProcess& process = *request.process;
   const uint32_t tid = load_shared(memory_.slot(request.slot).tid);
-  if (may_end_ && !may_end_({process.id, process.pid, tid, request.argument})) return std::nullopt;
+  const bool has_foreign_malloc =
+      process.record >= 0 &&
+      (load_shared(memory_.process(static_cast<uint32_t>(process.record)).flags) & CULPRIT_PROCESS_FOREIGN_MALLOC) != 0;
+  if (may_end_ && !may_end_({process.id, process.pid, tid, request.argument, has_foreign_malloc})) return std::nullopt;
   slots_.drain_process(process);
   process.exit_snapshot = snapshot(process, SnapshotReason::exit, false);
   return process.exit_snapshot;

@@ -17,7 +17,8 @@ constexpr size_t most_blocks = size_t{1} << 16;
 
 UnreachableBlocks look(const ExitingProcess& exiting, std::atomic<bool>& is_let_go) {
   const Time time = monotonic_now();
-  UnreachableBlocks found = look_at_exit({exiting.pid, exiting.tid, exiting.stack_from}, [&] { is_let_go = true; });
+  UnreachableBlocks found = look_at_exit({exiting.pid, exiting.tid, exiting.stack_from, exiting.has_foreign_malloc},
+                                         [&] { is_let_go = true; });
   found.time = time;
   found.process = exiting.process;
   return found;

@@ -131,7 +131,8 @@ Result<AllocationReport> answer_memory(Trace& trace, const MemoryWishes& wishes,
 Result<bool> has_leak(const AllocationReport& report, const MemoryWishes& wishes) {
   if (!wishes.report.fail_on_leak) return false;
   if (wishes.all_left_is_leak) return report.outstanding.blocks != 0;
-  if (report.looked_at_exit || report.made.blocks == 0) return report.unreachable.blocks != 0;
+  if (report.unreachable.blocks != 0) return true;
+  if (report.looked_at_exit || report.made.blocks == 0) return false;
   return fail(ErrorKind::not_found,
               "--fail-on-leak: it is not known what was unreachable as the program ended; with --outstanding, all that "
               "is left is the leak");

@@ -8,6 +8,9 @@ namespace {
 
 Json count_json(const BlockCount& count) { return {{"count", count.blocks}, {"bytes", count.bytes}}; }
 
+// What was found is told, even if there may be more.
+bool is_known_of(bool looked_at, const BlockCount& unreachable) { return looked_at || unreachable.blocks != 0; }
+
 bool tells_temporary(const AllocationReport& report) {
   return report.kind == RecordedMemory::blocks && report.sampled_every == 0;
 }
@@ -43,17 +46,18 @@ Json group_json(const AllocationReport& report, const AllocationGroup& group) {
 }
 
 Json memory_json(const ProcessMemoryReport& process) {
-  return {{"name", utf8(process.name)},
-          {"pid", process.pid},
-          {"made", count_json(process.made)},
-          {"outstanding", count_json(process.outstanding)},
-          {"unreachable", process.looked_at ? count_json(process.unreachable) : Json()},
-          {"not_looked_at", utf8(process.why_not)},
-          {"most", count_json(process.most)},
-          {"most_at", number_or_null(process.most_at)},
-          {"gone_with_exec", count_json(process.gone_with_exec)},
-          {"unknown_releases", process.unknown_releases},
-          {"forked", process.forked}};
+  return {
+      {"name", utf8(process.name)},
+      {"pid", process.pid},
+      {"made", count_json(process.made)},
+      {"outstanding", count_json(process.outstanding)},
+      {"unreachable", is_known_of(process.looked_at, process.unreachable) ? count_json(process.unreachable) : Json()},
+      {"not_looked_at", utf8(process.why_not)},
+      {"most", count_json(process.most)},
+      {"most_at", number_or_null(process.most_at)},
+      {"gone_with_exec", count_json(process.gone_with_exec)},
+      {"unknown_releases", process.unknown_releases},
+      {"forked", process.forked}};
 }
 
 // Only with the blocks that are left.
@@ -98,7 +102,8 @@ std::string as_json(const AllocationReport& report, const std::string& target, c
                   {{"made", count_json(report.made)},
                    {"released", report.released},
                    {"outstanding", count_json(report.outstanding)},
-                   {"unreachable", report.looked_at_exit ? count_json(report.unreachable) : Json()},
+                   {"unreachable",
+                    is_known_of(report.looked_at_exit, report.unreachable) ? count_json(report.unreachable) : Json()},
                    {"unreachable_groups", report.unreachable_groups},
                    {"most", count_json(report.most)},
                    {"most_at", number_or_null(report.most_at)},

@@ -199,7 +199,8 @@ std::string temporary_words(const AllocationReport& report) {
 }
 
 std::string not_looked_at_line(const ProcessMemoryReport& process, const TextStyle& style) {
-  return line_text(style, fmt::format("what was unreachable as {} ended is not known: {}",
+  return line_text(style, fmt::format("what {}was unreachable as {} ended is not known: {}",
+                                      process.unreachable.blocks == 0 ? "" : "else ",
                                       process_words(process.name, process.pid), printable(process.why_not)));
 }
 

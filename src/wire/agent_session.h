@@ -158,6 +158,7 @@ struct culprit_process {
 #define CULPRIT_PROCESS_WRAPPERS 8u   /* libc is not patched: its exported functions are wrapped */
 #define CULPRIT_PROCESS_ATTACHED 16u  /* C claimed the record: the process ran already (wire/agent_attach.h) */
 #define CULPRIT_PROCESS_OWN_ALLOCATOR 32u /* malloc, or operator new, is one that the agent could not be put in front of */
+#define CULPRIT_PROCESS_FOREIGN_MALLOC 64u /* malloc is not that of libc: a block of the program's need not be one of libc's */
 #define CULPRIT_PROCESS_RESTRICTED 4u /* a seccomp filter is in force: the agent makes no system calls of its own */
 
 /* Requests of a thread to the collector. The agent writes request_* and then request_number = reply_number + 1, rings the doorbell, and waits on

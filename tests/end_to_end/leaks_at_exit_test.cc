@@ -13,10 +13,13 @@ namespace {
 using ::testing::HasSubstr;
 using ::testing::Not;
 
-Words under_heap(const Words& options, const Words& ways) {
+// `before`: words of the command in front of the program.
+Words under_heap(const Words& options, const Words& ways, const Words& before = {}) {
   Words words = {culprit_path(), "run", "--heap"};
   words.insert(words.end(), options.begin(), options.end());
-  words.insert(words.end(), {"--", program("leaks_at_exit")});
+  words.push_back("--");
+  words.insert(words.end(), before.begin(), before.end());
+  words.push_back(program("leaks_at_exit"));
   words.insert(words.end(), ways.begin(), ways.end());
   return words;
 }
@@ -40,12 +43,12 @@ struct Looked {
   }
 };
 
-Looked look(const Words& ways, const Words& options = {"--fail-on-leak"}) {
+Looked look(const Words& ways, const Words& options = {"--fail-on-leak"}, const Words& before = {}) {
   TemporaryFolder folder;
   Words all = {"--json", "--report", folder / "report"};
   all.insert(all.end(), options.begin(), options.end());
   Looked looked;
-  looked.ran = run(under_heap(all, ways));
+  looked.ran = run(under_heap(all, ways, before));
   looked.report = Json::parse(contents(folder / "report"), nullptr, false);
   return looked;
 }
@@ -91,6 +94,25 @@ TEST(LeaksAtExit, SaysWhatLeakSanitizerSays) {
     if (!theirs) GTEST_SKIP() << "LeakSanitizer does not work here";
     EXPECT_EQ(look({way}).leaked(), *theirs) << way;
   }
+}
+
+// Of none found there nothing follows: their addresses may not be those of libc's blocks.
+TEST(LeaksAtExit, AreNotDeniedWhereAnotherMallocStandsInFront) {
+  auto behind = [](const char* library, const char* way) {
+    return look({way}, {"--fail-on-leak"}, {"/usr/bin/env", "LD_PRELOAD=" + program(library)});
+  };
+  for (const char* way : {"direct", "kept"}) {
+    Looked looked = behind("libmalloc_with_headers.so", way);
+    EXPECT_EQ(looked.ran.ending(), "exit 2") << way;
+    EXPECT_TRUE(looked.report.at("totals").at("unreachable").is_null());
+    EXPECT_THAT(looked.report.at("processes").at(0).at("not_looked_at").get<std::string>(),
+                HasSubstr("malloc is not glibc's own there"));
+  }
+  Looked found = behind("libmalloc_in_front.so", "direct");
+  EXPECT_EQ(found.ran.ending(), "exit 1") << "what is found is lost";
+  EXPECT_EQ(found.under("lose_direct"), (Leaked{10, 1000}));
+  EXPECT_THAT(found.report.at("processes").at(0).at("not_looked_at").get<std::string>(), HasSubstr("glibc's own"));
+  EXPECT_EQ(behind("libmalloc_in_front.so", "kept").ran.ending(), "exit 2");
 }
 
 TEST(LeaksAtExit, AreKeptInTheRecording) {
