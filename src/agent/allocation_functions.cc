@@ -30,7 +30,7 @@ void* moved_out_of_spare(const void* block, size_t size) {
 
 // A release and an allocation. The old block must be known not to be told any more before another can have its address.
 void* reallocate(const CallSite& caller, void* block, size_t size) {
-  bool is_told = block != nullptr && !is_spare(block) && (!is_sampling() || forget_sampled(block));
+  bool is_told = block != nullptr && !is_spare(block) && (!is_sampling() || forget_block(block));
   uint64_t before = is_told && recording() ? tsc() : 0;
   void* moved = in_allocator(caller.rsp, [&] {
     return is_spare(block) ? moved_out_of_spare(block, size) : real_allocator().realloc(block, size);
@@ -101,14 +101,14 @@ FRONT void* culprit_pvalloc(size_t size) {
 NOINLINE void free_with_care(void* block) {
   if (block == nullptr || is_spare(block)) return;
   const uint64_t here = stack_of_caller(CULPRIT_FRAME);
-  const bool is_told = is_sampling() ? forget_sampled(block) : !inside_allocator(here);
+  const bool is_told = is_sampling() ? forget_block(block) : !inside_allocator(here);
   if (!is_told) return real_allocator().free(block);
   about_to_release(caller_of(CULPRIT_FRAME), block, CULPRIT_FREE);
   in_allocator(here, [=] { return real_allocator().free(block), 0; });
 }
 
 FRONT void culprit_free(void* block) {
-  if (passes_quickly && !may_be_sampled(block)) return allocator.free(block);
+  if (passes_quickly && !may_be_noted(block)) return allocator.free(block);
   free_with_care(block);
 }
 

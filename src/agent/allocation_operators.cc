@@ -38,7 +38,7 @@ template <uint32_t form>
 void delete_front(void* block, uint64_t second, uint64_t third) {
   auto real = reinterpret_cast<Delete>(real_delete[form]);
   const uint64_t here = stack_of_caller(CULPRIT_FRAME);
-  const bool is_told = block != nullptr && (is_sampling() ? forget_sampled(block) : !inside_allocator(here));
+  const bool is_told = block != nullptr && (is_sampling() ? forget_block(block) : !inside_allocator(here));
   if (!is_told) return real(block, second, third);
   about_to_release(caller_of(CULPRIT_FRAME), block, CULPRIT_FREE);
   in_allocator(here, [=] { return real(block, second, third), 0; });

@@ -4,6 +4,7 @@
 
 #include "agent/allocator.h"
 #include "agent/memory.h"
+#include "agent/noted_blocks.h"
 #include "agent/raw_syscall.h"
 #include "agent/sampling.h"
 
@@ -39,52 +40,13 @@ culprit_heap_gate gate = closed_gate;
 inline bool is_filtered() { return gate.most - gate.least != any_size; }
 inline bool passes_by(size_t size) { return size - gate.least > gate.most - gate.least; }
 
-// With a filter: the recorded blocks that live, so that releases of others pass by. Where a bucket has no room for one
-// more, all releases of that bucket are recorded from then on: those of other blocks do no harm, a missed one would.
-struct alignas(64) Bucket {
-  uint64_t used;  // blocks; 0: nothing to look for
-  uint64_t blocks[7];
-};
-constexpr uint64_t bucket_bits = 16, overflowed = uint64_t{1} << 32;
-Bucket noted[uint64_t{1} << bucket_bits];
-bool has_noted;
-
-inline Bucket& bucket_of(uint64_t address) { return noted[address * 0x9e3779b97f4a7c15 >> (64 - bucket_bits)]; }
-
-bool is_in(const Bucket& bucket, uint64_t address) {
-  if (__atomic_load_n(&bucket.used, __ATOMIC_RELAXED) >= overflowed) return true;
-  for (const uint64_t& block : bucket.blocks)
-    if (__atomic_load_n(&block, __ATOMIC_RELAXED) == address) return true;
-  return false;
-}
-inline bool is_noted(const void* block) {
-  const Bucket& bucket = bucket_of(address_of(block));
-  return __builtin_expect(__atomic_load_n(&bucket.used, __ATOMIC_RELAXED) != 0, 0) && is_in(bucket, address_of(block));
-}
-
-bool exchange_in(Bucket& bucket, uint64_t from, uint64_t to) {
-  for (uint64_t& block : bucket.blocks) {
-    uint64_t expected = from;
-    if (__atomic_load_n(&block, __ATOMIC_RELAXED) == from &&
-        __atomic_compare_exchange_n(&block, &expected, to, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED))
-      return true;
-  }
-  return false;
-}
+// With a filter, the recorded blocks that live are noted, so that releases of others pass by. Where there is no room
+// for one more, releases of others beside it are recorded, too: those do no harm, a missed one would.
 void note(const void* block) {
-  if (!is_filtered() || block == nullptr || is_noted(block)) return;
-  has_noted = true;
-  Bucket& bucket = bucket_of(address_of(block));
-  if (exchange_in(bucket, 0, address_of(block)))
-    __atomic_fetch_add(&bucket.used, 1, __ATOMIC_RELAXED);
-  else
-    __atomic_fetch_or(&bucket.used, overflowed, __ATOMIC_RELAXED);
+  if (is_filtered() && block != nullptr && !is_noted(block) && !note_block(block)) note_all_beside(block);
 }
-// Before it is released: then somebody else may get it.
 void forget(const void* block) {
-  if (!is_filtered() || block == nullptr) return;
-  Bucket& bucket = bucket_of(address_of(block));
-  if (exchange_in(bucket, address_of(block), 0)) __atomic_fetch_sub(&bucket.used, 1, __ATOMIC_RELAXED);
+  if (is_filtered() && block != nullptr) forget_block(block);
 }
 
 template <typename Function>
@@ -209,8 +171,7 @@ void open_gate(culprit_attach& attach) {
 
 void forget_gate() {
   gate = closed_gate;
-  if (has_noted) memset(noted, 0, sizeof noted);
-  has_noted = false;
+  forget_all_blocks();
 }
 
 bool records_mappings() {

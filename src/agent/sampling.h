@@ -1,9 +1,10 @@
-// `culprit run --heap --sample`: of what the program allocates only a sample is told. Which blocks are in it is known
-// by their addresses, so that a release costs a look at one cache line.
+// `culprit run --heap --sample`: of what the program allocates only a sample is told. Which blocks are in it
+// is noted (noted_blocks.h).
 #pragma once
 
 #include <stddef.h>
 
+#include "agent/noted_blocks.h"
 #include "agent/process.h"
 #include "agent/thread.h"
 
@@ -34,18 +35,7 @@ inline bool passes_sample(size_t size) {
   return true;
 }
 
-// How many sampled blocks have addresses with that hash: what is looked at when a block is freed. 255: many.
-extern uint8_t sampled_hashes[4096] __attribute__((visibility("hidden")));
-inline uint8_t& sampled_hash_of(const void* block) {
-  return sampled_hashes[reinterpret_cast<uint64_t>(block) * 0x9e3779b97f4a7c15ull >> 52];
-}
-inline bool may_be_sampled(const void* block) {
-  return __builtin_expect(__atomic_load_n(&sampled_hash_of(block), __ATOMIC_RELAXED) != 0, 0);
-}
-
 // False: there is no place to remember it, it cannot be told.
 bool remember_sampled(const void* block);
-// Whether it was; it is not any more.
-bool forget_sampled(const void* block);
 
 }  // namespace culprit::agent

@@ -1,14 +1,18 @@
 // Recording the allocations of processes that run already.
 #ifdef CULPRIT_PROGRAMS
+#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <signal.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <map>
 #include <thread>
 
 #include "attached_programs.h"
+#include "base/syscall.h"
+#include "format/procfs.h"
 
 namespace culprit {
 namespace {
@@ -128,6 +132,45 @@ TEST(MemoryAttach, OfOneSizeTellsOfThatSizeAlone) {
 }
 
 // Attached and left again and again while threads are anywhere in the allocator.
+// The agent's variables in that process, as far as they can hold pointers. What it shares with us is not among them.
+std::vector<uint64_t> words_of_agent(uint32_t pid) {
+  std::vector<uint64_t> words;
+  const std::string maps = read_whole_file("/proc/" + std::to_string(pid) + "/maps").value_or("");
+  const auto memory = open_file("/proc/" + std::to_string(pid) + "/mem", O_RDONLY);
+  uint64_t end_of_agent = 0;
+  for (const MapsEntry& entry : parse_maps(maps)) {
+    const bool is_file = entry.path.find("libculprit_agent") != std::string::npos;
+    const bool is_behind = entry.path.empty() && entry.start == end_of_agent;
+    if (is_file || is_behind) end_of_agent = entry.end;
+    if ((!is_file && !is_behind) || !entry.is_writable) continue;
+    const size_t before = words.size();
+    words.resize(before + (entry.end - entry.start) / 8);
+    EXPECT_EQ(pread(memory->get(), &words[before], entry.end - entry.start, static_cast<off_t>(entry.start)),
+              static_cast<ssize_t>(entry.end - entry.start));
+  }
+  return words;
+}
+
+// Or no leak could be found while it is there.
+TEST(MemoryAttach, WhatTheAgentNotesOfBlocksPointsToNoneOfThem) {
+  VictimProgram victim({memory_victim(), "steps"});
+  ASSERT_EQ(victim.hear(), "ready");
+  AgentAtWork agent(victim.pid(), memory_alone({first_size + 3, first_size + 3}));
+  ASSERT_NE(agent.recorder, nullptr) << agent.error.what;
+  step(victim, agent);
+  const std::vector<uint64_t> words = words_of_agent(victim.pid());
+  ASSERT_GT(words.size(), size_t{1} << 16) << "the table of noted blocks is among them";
+  uint64_t found = 0, noted = 0;
+  for (const AllocationEvent& event : agent.events.allocations) {
+    if (!is_of_steps(event)) continue;
+    found += std::ranges::count(words, event.address);
+    noted += std::ranges::count(words, ~event.address);
+  }
+  EXPECT_EQ(found, 0u);
+  EXPECT_EQ(noted, blocks_a_way);
+  agent.recorder->finish();
+}
+
 TEST(MemoryAttach, ThreadsThatAllocateAtFullSpeedGoOnAsIfNothingHadBeen) {
   VictimProgram victim({memory_victim(), "churn", "3"});
   ASSERT_EQ(victim.hear(), "ready");
