@@ -78,7 +78,7 @@ void begin_thread(Registers&, uint32_t) { offer(); }
 
 void end_thread(Registers&, uint32_t) {
   // A filter may end the process for a call that it does not know of.
-  if (thread.signal_stack == 0 || process.restricted) return;
+  if (thread.signal_stack == 0 || process.restricted || is_lent()) return;
   SignalStack now{}, nothing{0, none, 0};
   if (set(nullptr, &now) < 0) return;
   // A handler of the program's may have come to run on it and end the thread from there.

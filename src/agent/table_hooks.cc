@@ -65,7 +65,9 @@ void before_seccomp(Registers& registers, uint32_t) {
   if (registers.rdi < get_action_available) become_restricted();
 }
 
-void before_thread_exit(Registers&, uint32_t) { close_slot(); }
+void before_thread_exit(Registers&, uint32_t) {
+  if (!is_lent()) close_slot();
+}
 
 void before_process_exit(Registers& registers, uint32_t) {
   culprit_record record = new_record(CULPRIT_RECORD_EXIT, __NR_exit_group);

@@ -64,6 +64,11 @@ bool ensure_slot() {
   return true;
 }
 
+bool is_lent() {
+  if (thread.vfork_child != 0) return true;
+  return thread.shares_memory && thread.slot != nullptr && raw_syscall(__NR_gettid) != int64_t{thread.slot->tid};
+}
+
 void close_slot() {
   culprit_slot* slot = thread.slot;
   if (slot == nullptr) return;

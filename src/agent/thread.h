@@ -41,6 +41,9 @@ struct ThreadState {
 
 extern __thread ThreadState thread __attribute__((tls_model("initial-exec")));
 
+// Whether it is a child, made by vfork or clone(CLONE_VM), that runs on this thread's memory: what it ends is its own.
+bool is_lent();
+
 // Claims a slot for this thread if it has none. False: nothing of this thread can be recorded.
 bool ensure_slot();
 // After the thread's last event.

@@ -233,6 +233,12 @@ void SlotDecoder::on_record(const culprit_record& record) {
       return note_exec(record);
     case CULPRIT_RECORD_FORK:
       if (record.value <= 0) break;
+      // Both run at the same time, and the agent's memory in there is the parent's.
+      if ((record.extra & (CLONE_VM | CLONE_VFORK)) == CLONE_VM)
+        shared_.losses.add(
+            LossKind::process_not_followed, 1, acting_->id,
+            fmt::format("process {} runs on its memory (clone with CLONE_VM): nothing that it did was seen",
+                        record.value));
       return shared_.book.forked(static_cast<uint32_t>(record.value), *acting_, shared_.clock.time_of(record.tsc),
                                  (record.extra & CLONE_FILES) != 0, tid_, stack_of(record.node).id);
     case CULPRIT_RECORD_EXIT:

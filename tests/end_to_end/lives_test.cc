@@ -42,6 +42,22 @@ TEST(Processes, OfEveryOriginAreFollowed) {
   EXPECT_EQ(open.size(), 3u + 2 + 9);
 }
 
+TEST(Processes, OnTheMemoryOfTheirParentEndWithoutEndingWhatIsKnownOfIt) {
+  Json report = same_as_alone({program("lent_memory"), "waits"});
+  EXPECT_EQ(made_under(report, "made_before"), (Made{3, 0, 3}));
+  EXPECT_EQ(made_under(report, "made_afterwards"), (Made{4, 0, 4}));
+  EXPECT_EQ(report.at("totals").at("created"), 3 + 5 + 4) << "those of the child, too";
+  EXPECT_TRUE(report.at("exact").get<bool>()) << report.at("losses").dump(1);
+}
+
+TEST(Processes, ThatRunOnItBesideTheirParentAreSaidNotToBeSeen) {
+  Json report = same_as_alone({program("lent_memory"), "beside"});
+  EXPECT_EQ(made_under(report, "made_before"), (Made{3, 0, 3}));
+  EXPECT_EQ(made_under(report, "made_afterwards"), (Made{4, 0, 4}));
+  EXPECT_EQ(loss(report, "process_not_followed"), 1u);
+  EXPECT_FALSE(report.at("exact").get<bool>());
+}
+
 TEST(Processes, KeepWhatExecKeepsAndLoseWhatItCloses) {
   Json report = same_as_alone({program("exec_clean_env")});
   EXPECT_EQ(made_under(report, "leak_before_exec"), (Made{10, 5, 5}));
