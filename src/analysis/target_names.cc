@@ -46,9 +46,7 @@ void drop_thread_data(std::vector<NamedSymbol>& symbols) {
 
 std::string module_word(const TargetModule& module) { return std::string(word_of(module.module.path)); }
 
-Module openable(const TargetModule& module) {
-  return {module.opened_path.empty() ? module.module.path : module.opened_path, module.module.build_id};
-}
+Module openable(const TargetModule& module) { return {module.module.path, module.module.build_id, module.opened_path}; }
 
 TargetNames::Place TargetNames::place_of(uint64_t address) {
   Place place;

@@ -16,7 +16,7 @@
 namespace culprit {
 
 std::string module_word(const TargetModule& module);
-// The module as symbol stores look it up: by the path under which it can be opened from here.
+// The module as symbol stores look it up: with the path under which it can be opened from here.
 Module openable(const TargetModule& module);
 
 // Names are foreign text. Not thread-safe. Pointers to modules are the target's, and live as long as it says.

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "analysis/blame.h"
+#include "analysis/target_names.h"
 #include "base/mapping.h"
 #include "target/elf_copy.h"
 
@@ -94,11 +95,10 @@ std::vector<WalkedStack> TargetStacks::walk_all(std::span<TargetThread> threads)
   return stacks;
 }
 
-// Where it can be read here, which for deleted files and other mount namespaces is not its path.
 const Module& TargetStacks::looked_up_as(const TargetModule& module) {
-  auto [place, is_new] = modules_.try_emplace(&module, module.module);
-  if (is_new && !module.opened_path.empty()) place->second.path = module.opened_path;
-  return place->second;
+  auto known = modules_.find(&module);
+  if (known == modules_.end()) known = modules_.emplace(&module, openable(module)).first;
+  return known->second;
 }
 
 TargetStacks::Place TargetStacks::place_of(const WalkedFrame& frame) {

@@ -2,10 +2,7 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <sys/mman.h>
 #include <sys/resource.h>
-#include <sys/sendfile.h>
-#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -16,6 +13,8 @@
 #include "base/syscall.h"
 #include "model/signals.h"
 #include "shell/crash_pages.h"
+#include "shell/kept_core.h"
+#include "shell/last_look.h"
 #include "target/core_stream.h"
 #include "target/elf_core.h"
 #include "target/process_facts.h"
@@ -43,63 +42,13 @@ void be_nice() {
   ::syscall(SYS_ioprio_set, this_process, 0, idle_class);
 }
 
-// What only the living process tells.
-struct LastLook {
-  std::string name;
-  std::optional<ProcessUse> use;
-  Fd root;  // of its file system, where that is not ours
-
-  std::string root_path() const { return root ? fmt::format("/proc/{}/fd/{}", ::getpid(), root.get()) : ""; }
-};
-
-bool is_same_file(const struct stat& one, const struct stat& other) {
-  return one.st_dev == other.st_dev && one.st_ino == other.st_ino;
-}
-
-LastLook look_at(uint32_t pid) {
-  LastLook look;
-  if (pid == 0) return look;
-  look.name = process_name(pid);
-  look.use = look_at_use(pid);
-  auto root = open_file(fmt::format("/proc/{}/root", pid), O_PATH | O_DIRECTORY);
-  struct stat its {
-  }, ours{};
-  bool is_other = root && ::fstat(root->get(), &its) == 0 && ::stat("/", &ours) == 0 && !is_same_file(its, ours);
-  if (is_other) look.root = std::move(*root);
-  return look;
-}
-
-Result<void> write_file(const std::string& path, std::string_view text) {
-  auto file = open_file(path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
-  if (!file) return tl::unexpected<Error>(std::move(file).error());
-  CULPRIT_TRY(write_all(file->get(), text));
-  // A full disk may say so only now.
-  CULPRIT_TRY(checked("write " + path, [&] { return ::fsync(file->get()); }));
-  return {};
-}
-
-Result<void> keep_core(const std::string& path, const StreamedCore& core) {
-  auto mapping = Mapping::of_fd(core.file.get(), path);
-  if (!mapping) return tl::unexpected<Error>(std::move(mapping).error());
-  return write_file(path, std::string_view(reinterpret_cast<const char*>(mapping->data()), core.size));
-}
-
-// Debug files of a container's own come before ours; none is taken that belongs to another build.
-SymbolOptions symbol_options(const LastLook& look) {
-  SymbolOptions options;
-  if (std::string root = look.root_path(); !root.empty())
-    options.debug_directories.insert(options.debug_directories.begin(), root + "/usr/lib/debug");
-  return options;
-}
-
 Result<CrashReport> page_of(const StreamedCore& core, const LastLook& look, const std::string& name) {
   auto mapping = Mapping::of_fd(core.file.get(), name);
   if (!mapping) return tl::unexpected<Error>(std::move(mapping).error());
-  CoreSource source{.name = name, .places = {}, .incomplete = core.incomplete};
-  source.places.root = look.root_path();
+  CoreSource source{.name = name, .places = look.places(), .incomplete = core.incomplete};
   auto target = open_core_bytes(mapping->bytes(), std::move(source));
   if (!target) return tl::unexpected<Error>(std::move(target).error());
-  SymbolOptions options = symbol_options(look);
+  SymbolOptions options = look.symbol_options();
   Symbolizer symbolizer(options);
   auto page = page_about(**target, symbolizer, no_progress, options);
   if (page) page->use = look.use;
@@ -123,7 +72,7 @@ void tell(CaughtCrash& crash, const Result<CrashReport>& page) {
 class Catch {
  public:
   Catch(const CatchFolder& folder, const CatchRequest& request)
-      : folder_(folder), request_(request), settings_(folder.settings()), look_(look_at(request.pid)) {
+      : folder_(folder), request_(request), settings_(folder.settings()), look_(look_at_last(request.pid)) {
     crash_.pid = request.pid;
     crash_.program = look_.name;
     crash_.time = ::time(nullptr);
@@ -149,32 +98,31 @@ class Catch {
  private:
   Result<void> write(const std::string& place) {
     // What is known if we do not come to an end.
-    CULPRIT_TRY(write_file(place + "/crash.json", caught_as_json(crash_)));
+    CULPRIT_TRY(write_new_file(place + "/crash.json", caught_as_json(crash_)));
     auto core = read_core_stream(request_.core, {});
     ::close(request_.core);  // the process may go
     be_nice();
     std::string name = fmt::format("{}/{}/core", folder_.path(), crash_.number);
     auto page = core ? page_of(*core, look_, name) : Result<CrashReport>(tl::unexpected<Error>(core.error()));
     tell(crash_, page);
+    KeptCore kept;
+    if (core && settings_.keeps_cores) kept = keep_core(place, *core, look_.files);
+    crash_.core_bytes = kept.bytes;
     if (page) {
       page->written = crash_.time;
-      if (!settings_.keeps_cores) page->next = without_core(std::move(page->next), name);
-      CULPRIT_TRY(write_file(place + "/page.txt", crash_as_text(*page, {.style = {}})));
-      CULPRIT_TRY(write_file(place + "/page.json", crash_as_json(*page)));
-    }
-    if (core && settings_.keeps_cores) {
-      CULPRIT_TRY(keep_core(place + "/core", *core));
-      crash_.core_bytes = core->size;
+      if (kept.bytes == 0) forget_core(page->next, name);
+      page->next.insert(page->next.end(), kept.shortcomings.begin(), kept.shortcomings.end());
+      CULPRIT_TRY(write_new_file(place + "/page.txt", crash_as_text(*page, {.style = {}})));
+      CULPRIT_TRY(write_new_file(place + "/page.json", crash_as_json(*page)));
     }
     crash_.seconds = std::chrono::duration<double>(Clock::now() - begun_).count();
-    return write_file(place + "/crash.json", caught_as_json(crash_));
+    return write_new_file(place + "/crash.json", caught_as_json(crash_));
   }
 
   // Nothing to open is left.
-  static std::vector<std::string> without_core(std::vector<std::string> next, const std::string& core) {
+  void forget_core(std::vector<std::string>& next, const std::string& core) const {
     std::erase_if(next, [&](const std::string& each) { return each.find(core) != each.npos; });
-    next.emplace_back("culprit catch install --cores keeps a core for the console");
-    return next;
+    if (!settings_.keeps_cores) next.emplace_back("culprit catch install --cores keeps a core for the console");
   }
 
   const CatchFolder& folder_;

@@ -6,9 +6,9 @@
 #include <algorithm>
 #include <filesystem>
 
+#include "base/regular_file.h"
 #include "base/syscall.h"
 #include "format/procfs.h"
-#include "base/regular_file.h"
 
 namespace culprit {
 namespace {
@@ -50,18 +50,19 @@ bool is_build_id(std::string_view text) {
   return text.size() > 2 && text.size() <= 128 && text.find_first_not_of("0123456789abcdef") == text.npos;
 }
 
-// The module's own file at the recorded path, or why not.
+// The module's own file where it was opened, else at the recorded path, or why not.
 FilePtr find_own_file(const Module& module, const std::string& sysroot, std::string& problem) {
   bool is_vdso = module.path == "[vdso]";
   if (!is_vdso && !module.path.starts_with('/')) {
     problem = "it was not loaded from a file";
     return nullptr;
   }
-  if (module.path.ends_with(deleted_mark)) {
+  const bool is_opened = !is_vdso && !module.opened_path.empty();
+  if (module.path.ends_with(deleted_mark) && !is_opened) {
     problem = "its file had been deleted";
     return nullptr;
   }
-  auto file = is_vdso ? open_own_vdso() : open_symbol_file(sysroot + module.path);
+  auto file = is_vdso ? open_own_vdso() : open_symbol_file(is_opened ? module.opened_path : sysroot + module.path);
   if (!file) {
     problem = file.error().kind == ErrorKind::not_found ? "its file is not here" : file.error().what;
     return nullptr;
@@ -99,18 +100,28 @@ FilePtr open_if_it_belongs(const std::string& path, const std::string& build_id,
   return std::move(*file);
 }
 
+// The debug directories, first as the module's own file system has them, if that is another one ("/proc/PID/root").
+std::vector<std::string> directories_for(const Module& module, const SymbolOptions& options) {
+  std::vector<std::string> found;
+  if (module.opened_path.size() > module.path.size() && module.opened_path.ends_with(module.path)) {
+    std::string root = module.opened_path.substr(0, module.opened_path.size() - module.path.size());
+    for (const std::string& debug : options.debug_directories) found.push_back(root + debug);
+  }
+  for (const std::string& debug : options.debug_directories) found.push_back(options.sysroot + debug);
+  return found;
+}
+
 // GDB manual, "Separate Debug Files": beside the module, in .debug/ beside it, in each debug directory under its path.
 std::vector<std::string> linked_places(const SymbolFile& own, const Module& module, const DebugLink& link,
-                                       const SymbolOptions& options) {
+                                       const std::vector<std::string>& debug_directories) {
   namespace fs = std::filesystem;
   // A name, not a path: a hostile module must not choose among all files.
   std::string name = fs::path(link.file_name).filename();
   if (name.empty()) return {};
   fs::path directory = fs::path(own.path).parent_path();
   std::vector<std::string> places = {directory / name, directory / ".debug" / name};
-  for (const std::string& debug : options.debug_directories) {
-    places.push_back(options.sysroot + debug + fs::path(module.path).parent_path().string() + "/" + name);
-  }
+  for (const std::string& debug : debug_directories)
+    places.push_back(debug + fs::path(module.path).parent_path().string() + "/" + name);
   return places;
 }
 
@@ -140,16 +151,16 @@ FoundFiles SymbolStore::find(const Module& module) {
 FilePtr SymbolStore::find_debug_file(const Module& module, const SymbolFile* own, std::string& problem) {
   std::string build_id = own != nullptr ? own->elf.build_id() : module.build_id;
   bool has_build_id = is_build_id(build_id);
+  std::vector<std::string> directories = directories_for(module, options_);
   if (has_build_id) {
-    for (const std::string& directory : options_.debug_directories) {
-      std::string path =
-          options_.sysroot + directory + "/.build-id/" + build_id.substr(0, 2) + "/" + build_id.substr(2) + ".debug";
+    for (const std::string& directory : directories) {
+      std::string path = directory + "/.build-id/" + build_id.substr(0, 2) + "/" + build_id.substr(2) + ".debug";
       if (auto file = open_if_it_belongs(path, build_id, nullptr, problem)) return file;
     }
   }
   // Without the module's own file nobody knows the link.
   if (std::optional<DebugLink> link = own != nullptr ? own->elf.debug_link() : std::nullopt) {
-    for (const std::string& path : linked_places(*own, module, *link, options_)) {
+    for (const std::string& path : linked_places(*own, module, *link, directories)) {
       if (path == own->path) continue;
       if (auto file = open_if_it_belongs(path, build_id, &*link, problem)) return file;
     }

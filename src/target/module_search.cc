@@ -32,6 +32,8 @@ std::vector<std::string> places_of(const WantedModule& wanted, const SearchPlace
     if (std::ranges::find(found, place) == found.end()) found.push_back(std::move(place));
   };
   if (wanted.is_program && !places.executable.empty()) add(places.executable);
+  for (const PlacedFile& file : places.held)
+    if (file.path == wanted.path) add(file.place);
   if (wanted.path.starts_with('/') && !places.root.empty()) add(places.root + wanted.path);
   if (wanted.path.starts_with('/')) add(wanted.path);
   if (std::string name = file_name(wanted.path); !places.core_folder.empty() && !name.empty())

@@ -3,6 +3,7 @@
 
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "base/mapping.h"
 #include "format/elf.h"
@@ -16,11 +17,17 @@ struct WantedModule {
   bool is_program = false;
 };
 
+struct PlacedFile {
+  std::string path;   // as the process knew it
+  std::string place;  // where it is to be had
+};
+
 struct SearchPlaces {
-  std::string executable;   // where the user says that the program is; may be empty
-  std::string core_folder;  // where files may lie beside the core; empty: nowhere
-  std::string root;         // of the process's file system, where that is another one than ours; may be empty
-  bool opens_files = true;  // false: nothing is looked for
+  std::string executable;        // where the user says that the program is; may be empty
+  std::string core_folder;       // where files may lie beside the core; empty: nowhere
+  std::string root;              // of the process's file system, where that is another one than ours; may be empty
+  std::vector<PlacedFile> held;  // files that no path leads to any more
+  bool opens_files = true;       // false: nothing is looked for
 };
 
 // `elf` refers to the mapping.

@@ -94,6 +94,19 @@ TEST(SymbolStore, LooksBelowAnotherRoot) {
   EXPECT_EQ(line_in_main(symbolizer, module, program), line_of("in main"));
 }
 
+// As in a container: its path is one of its own file system, and so is that of its debug file.
+TEST(SymbolStore, DebugFilesLieInTheFileSystemThatTheModuleWasOpenedIn) {
+  CompiledProgram program(without_build_id);
+  program.shell(std::string(split_off) + " && objcopy --add-gnu-debuglink=debug program");
+  program.shell("mkdir -p root/usr/bin root/packages/usr/bin");
+  program.shell("mv program root/usr/bin && mv debug root/packages/usr/bin");
+  std::string root = program.directory() / "root";
+  Module module{.path = "/usr/bin/program", .build_id = "", .opened_path = root + "/usr/bin/program"};
+  Symbolizer symbolizer(only_in("/packages"));
+  EXPECT_EQ(line_in_main(symbolizer, module, program), line_of("in main"));
+  EXPECT_EQ(symbolizer.used_for(module).debug_file, root + "/packages/usr/bin/debug");
+}
+
 TEST(SymbolStore, UsesNoFileOfAnotherBuild) {
   CompiledProgram program(with_debug_info);
   Module module = program.module("00112233445566778899aabbccddeeff00112233");
