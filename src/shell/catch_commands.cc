@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <filesystem>
 
 #include "base/syscall.h"
 #include "base/text.h"
@@ -15,7 +16,10 @@ namespace culprit {
 namespace {
 
 CatchFolder folder_of(const Arguments& arguments) {
-  return CatchFolder(arguments.has("--state") ? arguments.text("--state") : std::string(CatchFolder::usual_place));
+  if (!arguments.has("--state")) return CatchFolder(std::string(CatchFolder::usual_place));
+  std::string path = std::filesystem::path(arguments.text("--state")).lexically_normal().string();
+  if (path.size() > 1 && path.ends_with('/')) path.pop_back();
+  return CatchFolder(std::move(path));
 }
 
 std::optional<uint64_t> number_of(const std::string& word) {
@@ -41,6 +45,16 @@ Result<CaughtCrash> chosen(const CatchFolder& folder, const Arguments& arguments
   return *found;
 }
 
+std::string former_words(const CorePattern& pattern) {
+  if (auto former = pattern.former())
+    return fmt::format("before, the kernel's core_pattern was \"{}\"; `culprit catch uninstall` restores it",
+                       printable(*former));
+  return fmt::format(
+      "what the kernel's core_pattern was before is not known, as {} is not there any more;\n"
+      "`culprit catch uninstall` makes it \"core\", the kernel's own",
+      printable(pattern.former_place()));
+}
+
 // A handler has nobody who reads what it says but the kernel's log.
 void tell_kernel_log(std::string_view what) {
   if (auto log = open_file("/dev/kmsg", O_WRONLY))
@@ -56,23 +70,25 @@ Ending run_catch_install(const Arguments& arguments, const Streams& streams) {
   settings.most_crashes = arguments.count("--keep", settings.most_crashes);
   settings.most_bytes = arguments.bytes("--disk", settings.most_bytes);
   settings.keeps_cores = arguments.has("--cores");
-  if (auto made = folder.make(); !made) return complain(streams, made.error());
-  if (auto written = folder.write_settings(settings); !written) return complain(streams, written.error());
   CorePattern pattern(folder);
-  if (auto installed = pattern.install(); !installed) return complain(streams, installed.error());
-  return answer(streams,
-                fmt::format("crashes are caught from now on, in {}: at most {}, {} in all\n"
-                            "before, the kernel's core_pattern was \"{}\"; `culprit catch uninstall` restores it\n",
-                            printable(folder.path()), counted(settings.most_crashes, "crash", "crashes"),
-                            bytes_in_words(settings.most_bytes), printable(pattern.former())));
+  if (auto installed = pattern.install(settings); !installed) return complain(streams, installed.error());
+  return answer(streams, fmt::format("crashes are caught from now on, in {}: at most {}, {} in all\n{}\n",
+                                     printable(folder.path()), counted(settings.most_crashes, "crash", "crashes"),
+                                     bytes_in_words(settings.most_bytes), former_words(pattern)));
 }
 
 Ending run_catch_uninstall(const Arguments& arguments, const Streams& streams) {
   CatchFolder folder = folder_of(arguments);
   CorePattern pattern(folder);
-  if (auto restored = pattern.uninstall(); !restored) return complain(streams, restored.error());
-  return answer(streams, fmt::format("the kernel's core_pattern is \"{}\" again; what was caught stays in {}\n",
-                                     printable(pattern.current()), printable(folder.path())));
+  auto was_known = pattern.uninstall();
+  if (!was_known) return complain(streams, was_known.error());
+  std::string unknown = *was_known ? ""
+                                   : fmt::format(
+                                         "that is the kernel's own: what it was before is not known, as {} is "
+                                         "not there any more\n",
+                                         printable(pattern.former_place()));
+  return answer(streams, fmt::format("the kernel's core_pattern is \"{}\" again; what was caught stays in {}\n{}",
+                                     printable(pattern.current()), printable(folder.path()), unknown));
 }
 
 Ending run_catch_list(const Arguments& arguments, const Streams& streams) {

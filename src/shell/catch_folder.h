@@ -4,7 +4,7 @@
 //   NUMBER.partial/  being written, or left by a handler that was killed
 //   slot.N           locked (flock) by a handler at work: no more of them at a time than there are slots
 //   settings.json    what is kept
-//   former_pattern   of the kernel, while the handler is installed; installed_pattern beside it
+//   former_pattern   of the kernel, while the handler is installed
 //   missed           a line for each crash that was not looked at; beyond 1 MiB empty ones, so that it stays small
 #pragma once
 

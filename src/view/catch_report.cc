@@ -69,20 +69,21 @@ std::string caught_list_as_text(const CatchState& state, const std::vector<Caugh
   if (state.not_looked_at != 0)
     text += fmt::format("{} not looked at: too many at a time, or no room; {}/missed has a line for each\n",
                         counted(state.not_looked_at, "crash", "crashes"), state.folder);
-  text += state.is_installed
-              ? fmt::format("installed; before, the kernel's core_pattern was \"{}\"\n", printable(state.former))
-              : fmt::format("not installed: the kernel's core_pattern is \"{}\"\n", printable(state.pattern));
-  return text;
+  if (!state.is_installed)
+    return text + fmt::format("not installed: the kernel's core_pattern is \"{}\"\n", printable(state.pattern));
+  if (!state.former) return text + "installed; what the kernel's core_pattern was before is not known\n";
+  return text + fmt::format("installed; before, the kernel's core_pattern was \"{}\"\n", printable(*state.former));
 }
 
 std::string caught_list_as_json(const CatchState& state, const std::vector<CaughtCrash>& crashes) {
-  return json_text({{"schema", json_schema},
-                    {"folder", utf8(state.folder)},
-                    {"installed", state.is_installed},
-                    {"core_pattern", utf8(state.pattern)},
-                    {"former_core_pattern", state.is_installed ? Json(utf8(state.former)) : Json(nullptr)},
-                    {"not_looked_at", state.not_looked_at},
-                    {"crashes", list_json(crashes, caught_json)}});
+  return json_text(
+      {{"schema", json_schema},
+       {"folder", utf8(state.folder)},
+       {"installed", state.is_installed},
+       {"core_pattern", utf8(state.pattern)},
+       {"former_core_pattern", state.is_installed && state.former ? Json(utf8(*state.former)) : Json(nullptr)},
+       {"not_looked_at", state.not_looked_at},
+       {"crashes", list_json(crashes, caught_json)}});
 }
 
 }  // namespace culprit

@@ -26,8 +26,9 @@ struct CaughtCrash {
 struct CatchState {
   std::string folder;
   bool is_installed = false;
-  std::string pattern, former;  // of the kernel, now and before; former: empty when not installed
-  uint64_t not_looked_at = 0;   // crashes that came too many at a time, or found no room
+  std::string pattern;                // of the kernel
+  std::optional<std::string> former;  // what that was before it was installed; nothing: not known
+  uint64_t not_looked_at = 0;         // crashes that came too many at a time, or found no room
 };
 
 std::string caught_as_json(const CaughtCrash& crash);
