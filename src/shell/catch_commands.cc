@@ -126,8 +126,8 @@ Ending run_catch_handle(const Arguments& arguments, const Streams& streams) {
       return complain(streams, fmt::format("{} is no process id", printable(arguments.operands.front())));
     request.pid = static_cast<uint32_t>(*pid);
   }
-  if (auto made = folder.make(); !made) return complain(streams, made.error());
-  auto handled = handle_crash(folder, request);
+  auto made = folder.make();
+  auto handled = made ? handle_crash(folder, request) : tl::unexpected<Error>(std::move(made).error());
   if (handled) return handled->problem.empty() ? ended_well : complain(streams, handled->problem);
   if (request.pid != 0 && handled.error().kind != ErrorKind::limit)
     tell_kernel_log(

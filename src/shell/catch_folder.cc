@@ -41,9 +41,20 @@ Result<void> CatchFolder::make() const {
   std::error_code error;
   fs::create_directories(path_, error);
   if (error) return fail(ErrorKind::no_access, fmt::format("cannot make the folder {}: {}", path_, error.message()));
+  CULPRIT_TRY(refuse_others());
   // Pages show memory of other users' processes.
   CULPRIT_TRY(checked("protect " + path_, [&] { return ::chmod(path_.c_str(), 0700); }));
   return {};
+}
+
+// Made private, a folder that others use, like /tmp, would be lost for them.
+Result<void> CatchFolder::refuse_others() const {
+  struct stat status {};
+  CULPRIT_TRY(checked("look at " + path_, [&] { return ::stat(path_.c_str(), &status); }));
+  const bool is_private = status.st_uid == ::geteuid() && (status.st_mode & 077) == 0;
+  const bool has_settings = status.st_uid == ::geteuid() && ::access((path_ + "/settings.json").c_str(), F_OK) == 0;
+  if (is_private || has_settings || fs::is_empty(path_, ignored)) return {};
+  return fail(ErrorKind::usage, fmt::format("{} has files of others: crashes need a folder of their own", path_));
 }
 
 Result<void> CatchFolder::write_settings(const CatchSettings& settings) const {

@@ -53,6 +53,7 @@ class CatchFolder {
   Result<std::string> read(uint64_t number, std::string_view file) const;
 
  private:
+  Result<void> refuse_others() const;
   struct Entry {
     uint64_t number = 0;
     bool is_partial = false;

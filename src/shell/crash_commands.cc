@@ -56,8 +56,10 @@ Ending run_crash(const Arguments& arguments, const Streams& streams) {
   const std::vector<std::string>& operands = arguments.operands;
   bool has_binary = operands.size() == 2 && is_binary(operands[1]);
   if (operands.size() > 1 && !has_binary) return answer_groups(arguments, streams);
-  auto target = open_target(operands.front(), has_binary ? operands[1] : arguments.text("--executable"));
+  const std::string executable = has_binary ? operands[1] : arguments.text("--executable");
+  auto target = open_target(operands.front(), executable);
   if (!target) return complain(streams, target.error());
+  tell_of_unused(**target, executable, streams);
   return answer_crash(**target, arguments, streams);
 }
 

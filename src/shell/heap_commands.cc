@@ -74,6 +74,7 @@ Ending run_heap(const Arguments& arguments, const Streams& streams) {
   }
   auto target = open_target(name, arguments.text("--executable"));
   if (!target) return complain(streams, target.error());
+  tell_of_unused(**target, arguments.text("--executable"), streams);
   return answer_heap(**target, arguments, streams);
 }
 

@@ -9,6 +9,7 @@ namespace culprit {
 Ending run_locks(const Arguments& arguments, const Streams& streams) {
   auto target = open_target(arguments.operands.front(), arguments.text("--executable"));
   if (!target) return complain(streams, target.error());
+  tell_of_unused(**target, arguments.text("--executable"), streams);
   return answer_locks(**target, arguments, streams);
 }
 

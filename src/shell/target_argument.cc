@@ -3,6 +3,10 @@
 #include <fmt/core.h>
 #include <unistd.h>
 
+#include <filesystem>
+
+#include "base/regular_file.h"
+#include "base/syscall.h"
 #include "base/text.h"
 #include "shell/live_target.h"
 
@@ -22,6 +26,25 @@ Result<std::unique_ptr<Target>> open_target(const std::string& argument, const s
                             printable(argument)));
   }
   return open_core(argument, executable);
+}
+
+void tell_of_unused(Target& target, const std::string& executable, const Streams& streams) {
+  if (executable.empty()) return;
+  for (const TargetModule& module : target.modules()) {
+    if (module.module.path != target.info().executable || module.opened_path.empty()) continue;
+    std::error_code error;
+    if (std::filesystem::equivalent(module.opened_path, executable, error)) return;
+    auto mapping = map_regular_file(executable);
+    auto elf = mapping ? parse_elf(mapping->bytes()) : tl::unexpected<Error>(mapping.error());
+    std::string why =
+        elf ? fmt::format("is another build ({})", elf->build_id().empty() ? "no build id" : elf->build_id())
+            : "cannot be read (" + elf.error().what + ")";
+    static_cast<void>(write_all(
+        streams.errors,
+        fmt::format("culprit: {} {}, the core's program is {}: it was not used, {} was\n", printable(executable),
+                    printable(why), module.module.build_id, printable(module.opened_path))));
+    return;
+  }
 }
 
 }  // namespace culprit

@@ -28,6 +28,7 @@ Ending answer_stacks(Target& target, const Arguments& arguments, const Streams& 
 Ending run_stacks(const Arguments& arguments, const Streams& streams) {
   auto target = open_target(arguments.operands.front(), arguments.text("--executable"));
   if (!target) return complain(streams, target.error());
+  tell_of_unused(**target, arguments.text("--executable"), streams);
   return answer_stacks(**target, arguments, streams);
 }
 

@@ -131,6 +131,24 @@ TEST_F(CatchHandle, AFullDiskLeavesNothingHalf) {
   EXPECT_FALSE(is_partial);
 }
 
+// It would be made private.
+TEST_F(CatchHandle, AFolderOfOthersIsLeftAlone) {
+  std::filesystem::create_directory(state_);
+  std::filesystem::permissions(state_, std::filesystem::perms(0755));
+  write_file(state_ + "/mine", "");
+  Ran ran = handle(state_, contents(core_));
+  EXPECT_EQ(ran.ending(), "exit 2");
+  EXPECT_THAT(ran.err, HasSubstr("crashes need a folder of their own"));
+  EXPECT_EQ(std::filesystem::status(state_).permissions(), std::filesystem::perms(0755));
+}
+
+TEST_F(CatchHandle, AProgramOfAnotherBuildIsSaidNotToBeUsed) {
+  Ran ran = run({culprit_path(), "crash", core_, program("full_handles"), "--json"});
+  EXPECT_EQ(ran.ending(), "exit 0");
+  EXPECT_THAT(ran.err, ContainsRegex("full_handles is another build .*it was not used, .*crash_victim was"));
+  EXPECT_EQ(run({culprit_path(), "crash", core_, program("crash_victim"), "--json"}).err, "");
+}
+
 TEST_F(CatchHandle, MoreAtATimeThanMayBeAreCounted) {
   settle("{}");
   std::vector<int> slots = take_all_slots();
