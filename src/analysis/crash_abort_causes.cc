@@ -5,8 +5,8 @@
 
 #include "analysis/abort_message.h"
 #include "analysis/crash_cause.h"
+#include "analysis/crash_terminate.h"
 #include "analysis/sanitizer_report.h"
-#include "analysis/thrown_exception.h"
 #include "base/glob.h"
 
 namespace culprit {
@@ -101,61 +101,6 @@ std::optional<CrashVerdict> by_message(const CrashScene& scene, const std::strin
   return {};
 }
 
-// Up to the caller of the library's functions.
-std::optional<ThrownException> thrown(CrashScene& scene, size_t library_frames) {
-  size_t walked = 0;
-  for (size_t i = 0; i <= library_frames && i < scene.stack.frames.size(); ++i)
-    if (!scene.stack.frames[i].inlined) ++walked;
-  if (walked >= scene.walked.frames.size()) return {};
-  return find_thrown_exception(scene.target.stack_memory(scene.thread), scene.registers().rsp,
-                               scene.walked.frames[walked].sp);
-}
-
-std::optional<CrashVerdict> by_exception(CrashScene& scene) {
-  if (auto pure = library_frame(scene.stack, "__cxa_pure_virtual"))
-    return CrashVerdict{.cause = CrashCause::pure_virtual,
-                        .what = "Called a pure virtual function, of an object that is being made or destroyed",
-                        .evidence = {"__cxa_pure_virtual is on the stack"}};
-  if (library_frame(scene.stack, "__cxa_deleted_virtual"))
-    return CrashVerdict{.cause = CrashCause::pure_virtual,
-                        .what = "Called a deleted virtual function",
-                        .evidence = {"__cxa_deleted_virtual is on the stack"}};
-  auto terminate = library_frame(scene.stack, "std::terminate");
-  // A library without symbols names only what it exports.
-  for (std::string_view glob : {"__cxa_call_terminate", "__gxx_personality_v0", "__cxa_throw", "__cxa_rethrow"})
-    if (!terminate) terminate = library_frame(scene.stack, glob);
-  if (!terminate) return {};
-  size_t last = *terminate;
-  bool is_thrown = false;
-  for (size_t i = last; i < scene.stack.frames.size() && i <= scene.stack.blamed.value_or(SIZE_MAX - 1); ++i) {
-    std::string_view name = scene.stack.frames[i].function;
-    bool throws = name.starts_with("__cxa_throw") || name.starts_with("__cxa_rethrow") ||
-                  name.starts_with("std::rethrow_exception") || name.starts_with("__cxa_call_terminate") ||
-                  name.starts_with("__gxx_personality") || name.starts_with("_Unwind_");
-    if (throws) is_thrown = true, last = i;
-  }
-  CrashVerdict verdict{.cause = CrashCause::terminate, .what = "std::terminate() was called"};
-  auto exception = thrown(scene, last);
-  if (!is_thrown && !exception) {
-    if (library_frame(scene.stack, "std::thread::~thread") || library_frame(scene.stack, "std::thread::operator="))
-      verdict.what += ": a std::thread was destroyed that was neither joined nor detached";
-    verdict.evidence.emplace_back("std::terminate is on the stack, and no exception was thrown");
-    return verdict;
-  }
-  verdict.cause = CrashCause::exception;
-  verdict.what = "An exception was thrown that nobody catches";
-  if (!exception) {
-    verdict.evidence.emplace_back("std::terminate is on the stack; the exception itself was not found");
-    return verdict;
-  }
-  verdict.what = fmt::format("An exception was thrown that nobody catches: {}", exception->type);
-  if (!exception->what.empty()) verdict.what += fmt::format(", \"{}\"", exception->what);
-  if (!exception->is_only || !is_thrown) verdict.confidence = Confidence::likely;
-  verdict.evidence.push_back(fmt::format("std::terminate is on the stack, and the exception object lies at {:#x}{}",
-                                         exception->object, exception->is_only ? "" : "; there are others"));
-  return verdict;
-}
-
 }  // namespace
 
 std::optional<CrashVerdict> cause_of_abort(CrashScene& scene) {
@@ -164,7 +109,7 @@ std::optional<CrashVerdict> cause_of_abort(CrashScene& scene) {
   if (auto verdict = by_sanitizer(scene)) return verdict;
   if (auto verdict = by_assertion(scene, message)) return verdict;
   if (auto verdict = by_message(scene, message)) return verdict;
-  if (auto verdict = by_exception(scene)) return verdict;
+  if (auto verdict = cause_of_terminate(scene)) return verdict;
   if (!message.empty())
     return CrashVerdict{.cause = CrashCause::abort_message,
                         .what = fmt::format("The C library aborted: {}", message),

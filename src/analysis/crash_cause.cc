@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "analysis/crash_terminate.h"
 #include "model/signals.h"
 
 namespace culprit {
@@ -27,7 +28,11 @@ CrashVerdict say_if_raised_again(const CrashScene& scene, CrashVerdict verdict) 
 CrashVerdict find_cause(CrashScene& scene) {
   if (scene.info().signal == 0) return {.what = "The process has not died: no signal ended it"};
   for (Family family : families)
-    if (auto verdict = family(scene)) return say_if_raised_again(scene, std::move(*verdict));
+    if (auto found = family(scene)) {
+      CrashVerdict verdict = say_if_raised_again(scene, std::move(*found));
+      look_behind_terminate_handler(scene, verdict);
+      return verdict;
+    }
   return {.cause = CrashCause::unknown,
           .what = fmt::format("Died of {}", signal_name(scene.info().signal)),
           .evidence = {"nothing more about the signal is in the core, or it can be read from it"}};

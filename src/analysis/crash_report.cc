@@ -54,15 +54,8 @@ bool is_fatal(int32_t signal) {
          signal == SIGABRT || signal == SIGSYS;
 }
 
-std::string place_words(const ReportFrame& frame) {
-  std::string name = frame.function.empty() ? "an unknown function" : qualified_name(frame.function);
-  size_t slash = frame.file.rfind('/');
-  std::string_view file = std::string_view(frame.file).substr(slash == frame.file.npos ? 0 : slash + 1);
-  return file.empty() ? name : fmt::format("{} ({}:{})", name, file, frame.line);
-}
-
 std::string place_words(const ReportStack& stack) {
-  return stack.frames.empty() ? "an unknown place" : place_words(stack.frames[stack.blamed.value_or(0)]);
+  return stack.frames.empty() ? "an unknown place" : frame_words(stack.frames[stack.blamed.value_or(0)]);
 }
 
 // What returns to the kernel's trampoline, which returns to what was interrupted. Empty: a handler whose last call is a
@@ -72,7 +65,7 @@ std::string handler_words(const CrashScene& scene) {
   if (interrupted < 2) return {};
   auto [from, to] = report_frames(scene.stack, interrupted - 2, 1);
   bool is_it = from < to && scene.stack.frames[to - 1].skipped_by.empty();
-  return is_it ? fmt::format(", {},", place_words(scene.stack.frames[to - 1])) : "";
+  return is_it ? fmt::format(", {},", frame_words(scene.stack.frames[to - 1])) : "";
 }
 
 // A handler that did not ask for its signal's information leaves the last fault alone: it is what the signal was for if

@@ -1,5 +1,7 @@
 #include "analysis/crash_scene.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <array>
 #include <csignal>
@@ -219,6 +221,18 @@ std::pair<size_t, size_t> report_frames(const ReportStack& stack, size_t first, 
     }
   }
   return {from, to};
+}
+
+size_t walked_frame(const ReportStack& stack, size_t reported) {
+  auto end = stack.frames.begin() + static_cast<ptrdiff_t>(std::min(reported, stack.frames.size()));
+  return static_cast<size_t>(std::count_if(stack.frames.begin(), end, [](const auto& each) { return !each.inlined; }));
+}
+
+std::string frame_words(const ReportFrame& frame) {
+  std::string name = frame.function.empty() ? "an unknown function" : qualified_name(frame.function);
+  size_t slash = frame.file.rfind('/');
+  std::string_view file = std::string_view(frame.file).substr(slash == frame.file.npos ? 0 : slash + 1);
+  return file.empty() ? name : fmt::format("{} ({}:{})", name, file, frame.line);
 }
 
 std::optional<size_t> library_frame(const ReportStack& stack, std::string_view glob) {

@@ -62,6 +62,11 @@ inline constexpr uint64_t null_page_end = 64 * 1024;  // below it no program may
 
 // Frames of the report that stand for walked ones, with what is inlined into them: from, to.
 std::pair<size_t, size_t> report_frames(const ReportStack& stack, size_t first, size_t count);
+// The walked frame that a frame of the report stands for, or is inlined into.
+size_t walked_frame(const ReportStack& stack, size_t reported);
+
+// "Checkout::add (checkout.cc:88)", without parameters and template arguments; "an unknown function".
+std::string frame_words(const ReportFrame& frame);
 
 // The innermost frame whose function (without parameters and template arguments) matches the glob, of the frames before
 // the first one of the program's own code; nothing: none does.

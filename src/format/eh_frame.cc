@@ -93,7 +93,7 @@ class EntryReader {
           cie.pointer_encoding = data.take<uint8_t>();
           break;
         case 'L':
-          data.skip(1);
+          cie.handlers_encoding = data.take<uint8_t>();
           break;
         case 'P': {  // the personality routine, of which only the size matters: an indirect or relative one is as large
           auto encoding = data.take<uint8_t>();
@@ -118,13 +118,25 @@ class EntryReader {
     const Cie& cie = frame_.cies[found->second];
     auto start = take_pointer(entry, cie.pointer_encoding, {section_.address, section_.data_base});
     auto size = take_length(entry, cie.pointer_encoding);
-    if (cie.has_augmentation_data) entry.skip(entry.take_uleb128());
+    uint64_t handlers = cie.has_augmentation_data ? read_handlers(cie, entry) : 0;
     if (!entry || !start || !size || *size > UINT64_MAX - *start) return false;
-    Fde fde{.start = *start, .end = *start + *size, .cie = found->second};
+    Fde fde{.start = *start, .end = *start + *size, .cie = found->second, .handlers = handlers};
     fde.instructions_address = section_.address + entry.position();
     fde.instructions = entry.take_bytes(entry.remaining());
     frame_.fdes.push_back(fde);
     return true;
+  }
+
+  // The augmentation data of an FDE is the address of its exception table, if anything.
+  uint64_t read_handlers(const Cie& cie, ByteReader& entry) const {
+    uint64_t size = entry.take_uleb128(), begin = entry.position();
+    entry.skip(size);
+    if (!entry || size == 0 || cie.handlers_encoding == 0xff) return 0;
+    ByteReader data(section_.data.first(begin + size), begin);
+    // What has none, where others of its CIE have one, says so by a null, which is relative to nothing.
+    ByteReader bare = data;
+    if (take_length(bare, cie.handlers_encoding) == 0) return 0;
+    return take_pointer(data, cie.handlers_encoding, {section_.address, section_.data_base}).value_or(0);
   }
 
   const EhFrameSection& section_;

@@ -54,6 +54,7 @@ struct Cie {
   int64_t data_alignment = 1;
   uint64_t return_address_register = 0;
   uint8_t pointer_encoding = 0;
+  uint8_t handlers_encoding = 0xff;  // of Fde::handlers; 0xff: its FDEs have none
   bool has_augmentation_data = false;
   bool is_signal_frame = false;  // 'S': the return address is an exact pc, not one past a call
   bool is_usable = false;        // false: a version, augmentation or instruction unknown here; its FDEs have no rules
@@ -63,6 +64,7 @@ struct Cie {
 struct Fde {
   uint64_t start = 0, end = 0;  // link-time addresses
   uint32_t cie = 0;             // index into EhFrame::cies
+  uint64_t handlers = 0;        // link-time address of its exception table (exception_table.h); 0: it has none
   uint64_t instructions_address = 0;
   Bytes instructions;
 };

@@ -209,6 +209,14 @@ TEST_F(CrashEvidence, NamesTheHandlerInWhichItEnded) {
   EXPECT_THAT(page.at("evidence").dump(), HasSubstr("this was in a handler of SIGFPE, which had come in"));
 }
 
+TEST_F(CrashEvidence, NamesTheTerminateHandlerInWhichItEnded) {
+  Json page = page_of(core_of_victim("own_terminate"));
+  EXPECT_THAT(page.at("evidence").dump(), AllOf(HasSubstr("terminate handler"), HasSubstr("end_by_own_choice")));
+  page = page_of(core_of_victim("fault_in_terminate"));
+  EXPECT_THAT(page.at("evidence").dump(), AllOf(HasSubstr("this was in the program's terminate handler"),
+                                                HasSubstr("called for std::out_of_range")));
+}
+
 TEST_F(CrashEvidence, OfASignalThatItsHandlerRaisedAgainIsLikely) {
   Json page = page_of(core_of_victim("raised_again"));
   EXPECT_EQ(page.at("confidence"), "likely");

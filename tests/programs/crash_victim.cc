@@ -228,6 +228,46 @@ NOT_INLINED void noexcept_exception() noexcept {
   throws();  // dies: noexcept_exception
   finish();
 }
+NOT_INLINED void quiet() noexcept {
+  throws();
+  finish();
+}
+NOT_INLINED void noexcept_inside_try() {
+  try {
+    quiet();
+    finish();
+  } catch (const std::exception&) {
+  }
+}
+struct Guard {
+  ~Guard() { sink = 1; }
+};
+NOT_INLINED void throws_past_destructor() {
+  Guard guard;
+  throws();
+  finish();
+}
+NOT_INLINED void noexcept_unwound() noexcept {
+  throws_past_destructor();  // dies: noexcept_unwound
+  finish();
+}
+NOT_INLINED void end_by_own_choice() {
+  sink = 2;
+  abort();
+}
+NOT_INLINED void own_terminate() {
+  std::set_terminate(end_by_own_choice);
+  throw std::runtime_error("too late");  // dies: own_terminate
+}
+NOT_INLINED void fail_in_terminate() {
+  auto* number = hidden(reinterpret_cast<int*>(0x12345678000));
+  *number = 7;  // dies: fault_in_terminate
+}
+NOT_INLINED void fault_in_terminate() {
+  std::set_terminate(fail_in_terminate);
+  throws();
+  finish();
+}
 NOT_INLINED void terminate() {
   std::terminate();  // dies: terminate
 }
@@ -472,6 +512,10 @@ constexpr Way ways[] = {
     {"derived_exception", derived_exception},
     {"plain_exception", plain_exception},
     {"noexcept_exception", noexcept_exception},
+    {"noexcept_inside_try", noexcept_inside_try},
+    {"noexcept_unwound", noexcept_unwound},
+    {"own_terminate", own_terminate},
+    {"fault_in_terminate", fault_in_terminate},
     {"terminate", terminate},
     {"joinable", joinable},
     {"pure_virtual", pure_virtual},
