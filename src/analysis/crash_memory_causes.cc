@@ -129,8 +129,12 @@ void tell_operand(const CrashScene& scene, CrashVerdict& verdict) {
     return;
   }
   const InstructionText& text = scene.instruction->text;
-  std::string words = fmt::format("{} {}", text.operation, text.operands);
+  std::string words = text.operands.empty() ? text.operation : fmt::format("{} {}", text.operation, text.operands);
   const MemoryOperand* operand = scene.failed_operand();
+  if (operand == nullptr && scene.instruction->flow != Flow::on && scene.address) {
+    verdict.evidence.push_back(fmt::format("the instruction is {}: it leads to {:#x}", words, *scene.address));
+    return;
+  }
   if (operand == nullptr) {
     verdict.evidence.push_back(fmt::format("the instruction is {}; which part of it failed is not known", words));
     return;
@@ -243,7 +247,12 @@ std::optional<CrashVerdict> cause_of_address(CrashScene& scene) {
   const TargetMapping* mapping = mapping_at(scene.target, address);
   CrashVerdict verdict;
   bool is_jump = !scene.failed && scene.instruction && scene.instruction->flow != Flow::on;
-  if (is_jump && !is_canonical(address))
+  const bool is_return = is_jump && scene.instruction->text.operation == "ret";
+  if (is_return && !is_canonical(address))
+    verdict = {
+        .cause = CrashCause::bad_return,
+        .what = fmt::format("Returned to {:#x}, which is no address: the return address was overwritten", address)};
+  else if (is_jump && !is_canonical(address))
     verdict = {.cause = CrashCause::bad_jump, .what = fmt::format("Jumped to {:#x}, which is no address", address)};
   else if (is_near_null(address))
     verdict = null_access(scene, address);

@@ -169,6 +169,13 @@ TEST_F(CrashEvidence, OfAReturnToNowhereIsTheWordThatWasPopped) {
   }
 }
 
+TEST_F(CrashEvidence, OfAReturnToWhatIsNoAddressIsTheOverwrittenStack) {
+  Json page = page_of(core_of_victim("bad_return_of_text"));
+  EXPECT_EQ(page.at("cause"), "bad_return");
+  EXPECT_EQ(blamed_function(page), "bad_return_of_text");
+  EXPECT_THAT(page.at("evidence").dump(), HasSubstr("the instruction is ret: it leads to 0x4141414141414141"));
+}
+
 // What a function that ends in a jump leaves below the stack is 0 as well, by chance.
 TEST_F(CrashEvidence, OfAJumpThroughANullPointerIsNoReturn) {
   for (const char* variant : {"crash_victim", "crash_victim_O0", "crash_victim_no_pie"}) {

@@ -393,6 +393,12 @@ NOT_INLINED void bad_return() {
   finish();
 }
 
+NOT_INLINED void bad_return_of_text() {
+  auto** frame = static_cast<void**>(__builtin_frame_address(0));
+  hidden(frame)[1] = reinterpret_cast<void*>(0x4141414141414141);
+  finish();
+}
+
 char* closed_page() {
   auto* page = static_cast<char*>(mmap(nullptr, 4096, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
   if (page == MAP_FAILED) _exit(9);
@@ -538,6 +544,7 @@ constexpr Way ways[] = {
     {"raised_in_handler", raised_in_handler},
     {"raised_elsewhere", raised_elsewhere},
     {"bad_return", bad_return},
+    {"bad_return_of_text", bad_return_of_text},
     {"null_tail_call", null_tail_call},
     {"closed_read", closed_read},
     {"closed_write", closed_write},
