@@ -15,6 +15,7 @@ void BlockTable::finish() {
   if (!std::ranges::is_sorted(blocks_, {}, &Block::address)) std::ranges::sort(blocks_, {}, &Block::address);
   runs_.clear();
   first_.clear();
+  gap_ = {};
   for (uint32_t i = 0; i < blocks_.size(); ++i) {
     const Block& block = blocks_[i];
     if (runs_.empty() || block.address - runs_.back().end > widest_gap)
@@ -34,10 +35,16 @@ void BlockTable::finish() {
 
 uint32_t BlockTable::search(uint64_t address) const {
   if (last_run_ >= runs_.size() || address < runs_[last_run_].start || address >= runs_[last_run_].end) {
+    // Many are addresses of other memory, as between two runs.
+    if (address >= gap_.start && address < gap_.end) return none;
     auto after = std::ranges::upper_bound(runs_, address, {}, &Run::start);
     if (after == runs_.begin()) return none;
-    last_run_ = static_cast<size_t>(std::prev(after) - runs_.begin());
-    if (address >= runs_[last_run_].end) return none;
+    const auto found = static_cast<size_t>(std::prev(after) - runs_.begin());
+    if (address >= runs_[found].end) {
+      gap_ = {runs_[found].end, after == runs_.end() ? UINT64_MAX : after->start};
+      return none;
+    }
+    last_run_ = found;
   }
   const Run& run = runs_[last_run_];
   // The last one that begins at or before the address: in this page, or the last one before it.

@@ -39,6 +39,9 @@ class BlockTable {
     uint64_t pages = 0;
     uint32_t blocks_end = 0;  // index into blocks_
   };
+  struct Gap {
+    uint64_t start = 0, end = 0;
+  };
   uint32_t search(uint64_t address) const;
 
   std::vector<Block> blocks_;
@@ -46,6 +49,7 @@ class BlockTable {
   std::vector<uint32_t> first_;
   uint64_t least_ = UINT64_MAX, most_ = 0;
   mutable size_t last_run_ = 0;
+  mutable Gap gap_;  // the last one that was met
 };
 
 }  // namespace culprit

@@ -16,12 +16,13 @@ namespace culprit {
 
 namespace {
 
-// What must be known before the process goes.
+// What must be known before the process goes. Its roots are read where they lie: they may be much, and it has nothing
+// else to do.
 struct Scene {
-  Result<MemorySnapshot> copy = fail(ErrorKind::limit, "");
+  Result<MemorySnapshot> heap = fail(ErrorKind::limit, "");
   std::string why_not;
   BlockTable blocks;
-  HeapRoots roots;
+  std::optional<ReachabilitySearch> search;
 };
 
 // The thread waits in the agent: what registers it has are the agent's, and the program's lie on the stack.
@@ -43,42 +44,57 @@ std::string why_no_walk(Target& target, const Result<HeapLayout>& layout) {
   return layout ? "" : layout.error().what;
 }
 
+// What was never touched is read as zeros, and reading it would make the kernel build page tables for it.
+void leave_out_absent_pages(Target& target, HeapRoots& roots) {
+  std::vector<AddressRange> present;
+  for (const AddressRange& range : roots.ranges)
+    for (const AddressRange& pages : target.present_pages(range).ranges)
+      present.push_back({std::max(range.start, pages.start), std::min(range.end, pages.end)});
+  roots.ranges = std::move(present);
+}
+
 void look(Target& target, std::span<const TargetThread> threads, Scene& scene) {
-  scene.copy->copy(target);
-  auto layout = find_heap(target, *scene.copy, threads);
+  MemoryReader& memory = target.memory();
+  auto layout = find_heap(target, memory, threads);
   scene.why_not = why_no_walk(target, layout);
   if (!scene.why_not.empty()) return;
-  const HeapWalkResult walked = walk_heap(*layout, *scene.copy, [&](const HeapBlock& block, Bytes) {
+  scene.heap = MemorySnapshot::of(target, heap_ranges(*layout));
+  if (!scene.heap) return;
+  const HeapWalkResult walked = walk_heap(*layout, *scene.heap, [&](const HeapBlock& block, Bytes) {
     if (block.is_in_use()) scene.blocks.add(block.address, block.size);
     return true;
   });
   if (!walked.breaks.empty()) scene.why_not = "the heap is damaged: " + walked.breaks.front().what;
-  scene.roots = find_heap_roots(target, *scene.copy, *layout, threads);
+  HeapRoots roots = find_heap_roots(target, memory, *layout, threads);
+  leave_out_absent_pages(target, roots);
+  scene.blocks.finish();
+  scene.search.emplace(scene.blocks).take_roots(memory, roots);
 }
 
-Result<Scene> take_scene(const ExitingThread& exiting) {
+// Filled where it stays: the search refers to the blocks.
+Result<void> take_scene(const ExitingThread& exiting, Scene& scene) {
   auto target = open_live_process(exiting.pid);
   if (!target) return tl::unexpected<Error>(std::move(target).error());
-  Scene scene{.copy = MemorySnapshot::make_room(**target)};
-  if (!scene.copy) return tl::unexpected<Error>(std::move(scene.copy).error());
   CULPRIT_TRY((*target)->hold_still(
       [&](std::span<const TargetThread> threads) { look(**target, without_agent(threads, exiting), scene); }));
-  if (scene.why_not.empty() && scene.copy->bytes_left_out() != 0)
-    scene.why_not = fmt::format("{} bytes of its memory could not be copied", scene.copy->bytes_left_out());
-  return scene;
+  if (!scene.why_not.empty()) return {};
+  if (!scene.heap) return tl::unexpected<Error>(scene.heap.error());
+  if (scene.heap->bytes_left_out() != 0)
+    scene.why_not = fmt::format("{} bytes of its memory could not be copied", scene.heap->bytes_left_out());
+  return {};
 }
 
 }  // namespace
 
 UnreachableBlocks look_at_exit(const ExitingThread& exiting, const std::function<void()>& let_go) {
   UnreachableBlocks unreachable;
-  auto scene = take_scene(exiting);
+  Scene scene;
+  const Result<void> taken = take_scene(exiting, scene);
   let_go();
-  unreachable.why_not = scene ? scene->why_not : scene.error().what;
+  unreachable.why_not = taken ? scene.why_not : taken.error().what;
   if (!unreachable.why_not.empty()) return unreachable;
-  scene->blocks.finish();
-  const Reachability found = find_unreachable(*scene->copy, scene->blocks, scene->roots);
-  const BlockTable& blocks = scene->blocks;
+  const Reachability found = scene.search->finish(*scene.heap);
+  const BlockTable& blocks = scene.blocks;
   for (const Reachability::Behind& direct : found.direct) unreachable.blocks.push_back({blocks[direct.block].address});
   for (const auto& [block, owner] : found.indirect)
     unreachable.blocks.push_back({blocks[block].address, true, blocks[owner].address});

@@ -1,35 +1,24 @@
 #include "analysis/heap_roots.h"
 
 #include <algorithm>
+#include <array>
+#include <ranges>
 
 #include "analysis/memory_snapshot.h"
-#include "analysis/pointer_scan.h"
 
 namespace culprit {
 
 namespace {
 
+constexpr uint64_t page = 4096;
 constexpr uint64_t red_zone = 128;                // below the stack pointer, of leaf functions (x86-64 ABI, 3.2.2)
 constexpr uint64_t control_block_search = 16384;  // at the end of a stack that libpthread made
 constexpr uint64_t control_block_alignment = 64;
 
-// What malloc has of its own keeps nothing alive, and its addresses of chunks look like pointers to the ends of the
-// blocks before them. Ascending, apart from each other.
-std::vector<AddressRange> heap_ranges(const HeapLayout& layout) {
-  std::vector<AddressRange> ranges;
-  const MallocState& main = layout.arenas.front().state;
-  ranges.push_back({main.address, main.address + main.size});  // the others lie in their regions
-  for (const HeapRegion& region : layout.regions) ranges.push_back({region.base, region.end});
-  for (const MmappedChunk& chunk : layout.mmapped)
-    ranges.push_back({chunk.mapping_start, chunk.mapping_start + chunk.mapped_bytes()});
-  std::ranges::sort(ranges, {}, &AddressRange::start);
-  return ranges;
-}
-
 class RootFinder {
  public:
   RootFinder(Target& target, MemoryReader& memory, const HeapLayout& layout, std::span<const TargetThread> threads)
-      : target_(target), memory_(memory), window_(memory), heap_(heap_ranges(layout)), threads_(threads) {
+      : target_(target), memory_(memory), heap_(heap_ranges(layout)), threads_(threads) {
     for (const Loss& loss : target.info().losses) knows_all_threads_ &= loss.kind != LossKind::threads_missing;
     for (const TargetThread& thread : threads) knows_all_threads_ &= thread.known == RegistersKnown::all;
   }
@@ -83,17 +72,28 @@ class RootFinder {
   uint64_t control_block_of_the_dead(const TargetMapping& mapping) {
     if (!knows_all_threads_ || !mapping.path.empty() || mapping.is_shared) return 0;
     const uint64_t least = std::max(mapping.start, mapping.end - std::min(mapping.end, control_block_search));
-    uint64_t control = 0;
-    // Of many mappings these are the most expensive words: read as pages, and not each for itself.
-    scan_words(window_, {least, mapping.end}, [&](uint64_t at, uint64_t value) {
-      if (value == at && at % control_block_alignment == 0 && memory_.word(at + 16) == at) control = at;
-    });
-    if (control == 0) return 0;
+    const uint64_t at = last_control_block(target_.present_pages({least, mapping.end}).ranges);
     const bool lives = std::ranges::any_of(threads_, [&](const TargetThread& thread) {
-      return thread.registers.fs_base == control ||
+      return thread.registers.fs_base == at ||
              (thread.registers.rsp >= mapping.start && thread.registers.rsp < mapping.end);
     });
-    return lives ? 0 : control;
+    return lives ? 0 : at;
+  }
+  // 0: there is none.
+  uint64_t last_control_block(std::span<const AddressRange> ranges) {
+    std::array<uint64_t, page / 8> words;
+    for (const AddressRange& range : std::views::reverse(ranges)) {
+      for (uint64_t start = range.end - page; start >= range.start; start -= page) {
+        if (!memory_.read(start, std::as_writable_bytes(std::span(words)))) continue;
+        constexpr size_t step = control_block_alignment / 8;
+        for (size_t i = words.size() - step;; i -= step) {
+          const uint64_t at = start + i * 8;
+          if (words[i] == at && words[i + 2] == at) return at;
+          if (i == 0) break;
+        }
+      }
+    }
+    return 0;
   }
 
   void add_registers(const TargetThread& thread) {
@@ -104,7 +104,8 @@ class RootFinder {
 
   Target& target_;
   MemoryReader& memory_;
-  MemoryWindow window_;
+  // What malloc has of its own keeps nothing alive, and its addresses of chunks look like pointers to the ends of the
+  // blocks before them.
   const std::vector<AddressRange> heap_;
   std::span<const TargetThread> threads_;
   bool knows_all_threads_ = true;
@@ -112,6 +113,17 @@ class RootFinder {
 };
 
 }  // namespace
+
+std::vector<AddressRange> heap_ranges(const HeapLayout& layout) {
+  std::vector<AddressRange> ranges;
+  const MallocState& main = layout.arenas.front().state;
+  ranges.push_back({main.address, main.address + main.size});  // the others lie in their regions
+  for (const HeapRegion& region : layout.regions) ranges.push_back({region.base, region.end});
+  for (const MmappedChunk& chunk : layout.mmapped)
+    ranges.push_back({chunk.mapping_start, chunk.mapping_start + chunk.mapped_bytes()});
+  std::ranges::sort(ranges, {}, &AddressRange::start);
+  return ranges;
+}
 
 uint64_t HeapRoots::bytes() const {
   uint64_t bytes = 0;

@@ -34,6 +34,9 @@ struct HeapRoots {
   uint64_t bytes() const;
 };
 
+// Where malloc keeps its blocks and what it has of its own. Ascending, apart from each other.
+std::vector<AddressRange> heap_ranges(const HeapLayout& layout);
+
 // At the moment at which `layout` and `threads` were taken. `memory`: of that moment.
 HeapRoots find_heap_roots(Target& target, MemoryReader& memory, const HeapLayout& layout,
                           std::span<const TargetThread> threads);

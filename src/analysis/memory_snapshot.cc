@@ -18,12 +18,6 @@ namespace {
 constexpr uint64_t page = 4096;
 constexpr uint64_t at_once = 1 << 20;  // more does not make it faster
 
-// Devices are left alone: reading them may do something.
-bool is_wanted(Target& target, const TargetMapping& mapping) {
-  return may_hold_pointers(target, mapping) && !mapping.path.starts_with("/dev/dri") &&
-         !mapping.path.starts_with("/dev/nvidia");
-}
-
 bool is_in_variables(Target& target, const TargetMapping& mapping) {
   const TargetModule* module = target.module_at(mapping.start);
   return module != nullptr && std::ranges::any_of(module->segments, [&](const ElfSegment& segment) {
@@ -33,13 +27,17 @@ bool is_in_variables(Target& target, const TargetMapping& mapping) {
          });
 }
 
-uint64_t bytes_wanted(Target& target) {
+std::vector<AddressRange> with_pointers(Target& target) {
+  std::vector<AddressRange> ranges;
+  for (const TargetMapping& mapping : target.mappings())
+    if (may_hold_pointers(target, mapping)) ranges.push_back({mapping.start, mapping.end});
+  return ranges;
+}
+
+uint64_t bytes_present(Target& target, std::span<const AddressRange> ranges) {
   uint64_t bytes = 0;
-  for (const TargetMapping& mapping : target.mappings()) {
-    if (!is_wanted(target, mapping)) continue;
-    for (const AddressRange& range : target.present_pages({mapping.start, mapping.end}).ranges)
-      bytes += range.end - range.start;
-  }
+  for (const AddressRange& range : ranges)
+    for (const AddressRange& present : target.present_pages(range).ranges) bytes += present.end - present.start;
   return bytes;
 }
 
@@ -57,6 +55,8 @@ std::optional<uint64_t> available_memory() {
 
 bool may_hold_pointers(Target& target, const TargetMapping& mapping) {
   if (!mapping.is_readable || mapping.path.starts_with("/memfd:culprit-session")) return false;
+  // Devices are left alone: reading them may do something.
+  if (mapping.path.starts_with("/dev/dri") || mapping.path.starts_with("/dev/nvidia")) return false;
   if (mapping.is_writable) return true;
   if (mapping.is_shared) return false;
   const bool is_anonymous = mapping.path.empty() || mapping.path == "[heap]" || mapping.path.starts_with("[anon");
@@ -65,8 +65,18 @@ bool may_hold_pointers(Target& target, const TargetMapping& mapping) {
 }
 
 Result<MemorySnapshot> MemorySnapshot::make_room(Target& target) {
-  const uint64_t wanted = bytes_wanted(target);
-  const uint64_t size = (wanted + wanted / 16 + (uint64_t{4} << 20)) / page * page;
+  const uint64_t wanted = bytes_present(target, with_pointers(target));
+  return with_room(wanted + wanted / 16 + (uint64_t{4} << 20));
+}
+
+Result<MemorySnapshot> MemorySnapshot::of(Target& target, std::span<const AddressRange> ranges) {
+  auto snapshot = with_room(bytes_present(target, ranges) + page);
+  if (!snapshot) return snapshot;
+  for (const AddressRange& range : ranges) snapshot->copy_range(target, range, no_deadline);
+  return snapshot;
+}
+
+Result<MemorySnapshot> MemorySnapshot::with_room(uint64_t size) {
   // The others on this machine need some, too.
   if (auto available = available_memory(); available && size > *available / 4 * 3)
     return fail(
@@ -122,8 +132,7 @@ void MemorySnapshot::copy_range(Target& target, AddressRange range, Time deadlin
 }
 
 bool MemorySnapshot::copy(Target& target, Time deadline) {
-  for (const TargetMapping& mapping : target.mappings())
-    if (is_wanted(target, mapping)) copy_range(target, {mapping.start, mapping.end}, deadline);
+  for (const AddressRange& range : with_pointers(target)) copy_range(target, range, deadline);
   return rest_.empty();
 }
 

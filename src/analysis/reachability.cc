@@ -1,24 +1,27 @@
 #include "analysis/reachability.h"
 
 #include <algorithm>
+#include <optional>
 
 #include "analysis/pointer_scan.h"
 
 namespace culprit {
 
-namespace {
-
-class Marker {
+class ReachabilitySearch::Marker {
  public:
-  Marker(MemoryReader& memory, const BlockTable& blocks) : memory_(memory), window_(memory), blocks_(blocks) {
-    result_.reach.assign(blocks.size(), Reach::unknown);
-  }
+  explicit Marker(const BlockTable& blocks) : blocks_(blocks) { result_.reach.assign(blocks.size(), Reach::unknown); }
 
-  Reachability run(const HeapRoots& roots) {
+  void take_roots(MemoryReader& memory, const HeapRoots& roots) {
     auto take = [this](uint64_t value) { mark(blocks_.holding(value), Reach::reachable); };
     for (uint64_t value : roots.registers) take(value);
+    MemoryWindow window(memory);
     for (const AddressRange& range : roots.ranges)
-      scan_words(window_, range, [&](uint64_t, uint64_t value) { take(value); });
+      scan_words(window, range, [&](uint64_t, uint64_t value) { take(value); });
+  }
+
+  Reachability run(MemoryReader& memory) {
+    memory_ = &memory;
+    window_.emplace(memory);
     flood(Reach::reachable);
     // From here on: what is unknown is leaked.
     take_those_without_pointers();
@@ -52,8 +55,8 @@ class Marker {
     // Blocks come in no order: reading ahead would be for nothing.
     uint64_t words[512];
     const uint64_t count = found.size / 8;
-    if (count > std::size(words) || !memory_.read(found.address, std::as_writable_bytes(std::span(words, count))))
-      return scan_words(window_, {found.address, found.end()}, take_word);
+    if (count > std::size(words) || !memory_->read(found.address, std::as_writable_bytes(std::span(words, count))))
+      return scan_words(*window_, {found.address, found.end()}, take_word);
     for (uint64_t i = 0; i < count; ++i) take_word(0, words[i]);
   }
   void take_those_without_pointers() {
@@ -82,17 +85,27 @@ class Marker {
     result_.direct.push_back(behind);
   }
 
-  MemoryReader& memory_;
-  MemoryWindow window_;
+  MemoryReader* memory_ = nullptr;  // the blocks'
+  std::optional<MemoryWindow> window_;
   const BlockTable& blocks_;
   std::vector<uint32_t> waiting_;
   Reachability result_;
 };
 
-}  // namespace
+ReachabilitySearch::ReachabilitySearch(const BlockTable& blocks) : marker_(std::make_unique<Marker>(blocks)) {}
+ReachabilitySearch::ReachabilitySearch(ReachabilitySearch&&) noexcept = default;
+ReachabilitySearch::~ReachabilitySearch() = default;
+
+void ReachabilitySearch::take_roots(MemoryReader& memory, const HeapRoots& roots) {
+  marker_->take_roots(memory, roots);
+}
+
+Reachability ReachabilitySearch::finish(MemoryReader& memory) { return marker_->run(memory); }
 
 Reachability find_unreachable(MemoryReader& memory, const BlockTable& blocks, const HeapRoots& roots) {
-  return Marker(memory, blocks).run(roots);
+  ReachabilitySearch search(blocks);
+  search.take_roots(memory, roots);
+  return search.finish(memory);
 }
 
 }  // namespace culprit

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <vector>
 
 #include "analysis/block_table.h"
@@ -32,7 +33,25 @@ struct Reachability {
   std::vector<Indirect> indirect;  // ascending by block
 };
 
-// `memory` and `blocks`: of the same moment; `blocks` finished.
+// In two parts, as roots are read once, one after the other, and blocks in any order: who has the target stand still
+// may read the roots where they lie, and needs no copy of them.
+class ReachabilitySearch {
+ public:
+  // `blocks`: finished; must outlive it. All memory is of the same moment as they are.
+  explicit ReachabilitySearch(const BlockTable& blocks);
+  ReachabilitySearch(ReachabilitySearch&&) noexcept;
+  ~ReachabilitySearch();
+
+  void take_roots(MemoryReader& memory, const HeapRoots& roots);
+  // Once. `memory`: has the blocks.
+  Reachability finish(MemoryReader& memory);
+
+ private:
+  class Marker;
+  std::unique_ptr<Marker> marker_;
+};
+
+// Both parts in the same memory.
 Reachability find_unreachable(MemoryReader& memory, const BlockTable& blocks, const HeapRoots& roots);
 
 }  // namespace culprit
