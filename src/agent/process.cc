@@ -74,7 +74,7 @@ void become_fork_child(uint64_t fork_tsc) {
   thread.vfork_child = 0;
   thread.fork_tsc = 0;
   *alive_word = 1;
-  if (!follows()) {
+  if (!follows() || clock_is_lost) {
     if (parent != nullptr) __atomic_fetch_add(&process.record->children_left_out, 1, __ATOMIC_RELAXED);
     process.record = nullptr;
     process.base = nullptr;

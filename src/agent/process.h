@@ -20,6 +20,7 @@ struct ProcessState {
   uint32_t
       highest_slot;      // one past the last slot that a thread of this process (or of one it was forked from) has used
   bool restricted;       // a seccomp filter is in force: no system calls of ours from now on
+  bool clock_was_lost;   // by some thread (lose_clock)
   bool fanotify_in_use;  // read() may create handles
   bool orphaned;         // the collector has died: nothing is recorded any more
   char exec_variable[512];  // "CULPRIT_SESSION=…" for the environment of an exec, without the ":r"

@@ -63,7 +63,10 @@ inline bool readable(uint64_t address, uint64_t size) {
 
 // After everything before it: rdtsc alone may run ahead of a load that still waits for another CPU, and a close would
 // seem to come before the creation it answers.
+// 0 where the kernel forbids the thread to look (see lose_clock).
+extern __thread bool clock_is_lost __attribute__((tls_model("initial-exec")));
 inline uint64_t tsc() {
+  if (__builtin_expect(clock_is_lost, 0)) return 0;
   asm volatile("lfence" ::: "memory");
   return __builtin_ia32_rdtsc();
 }

@@ -74,7 +74,10 @@ void begin_signal_stacks() {
 
 void end_signal_stacks() { offering = false; }
 
-void begin_thread(Registers&, uint32_t) { offer(); }
+void begin_thread(Registers&, uint32_t) {
+  find_whether_clock_is_lost();
+  offer();
+}
 
 void end_thread(Registers&, uint32_t) {
   // A filter may end the process for a call that it does not know of.

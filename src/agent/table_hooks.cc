@@ -65,6 +65,18 @@ void before_seccomp(Registers& registers, uint32_t) {
   if (registers.rdi < get_action_available) become_restricted();
 }
 
+// The kernel takes the processor's clock from a thread that asks for seccomp's strict mode: rdtsc is then SIGSEGV.
+void after_prctl(const Registers& registers, uint32_t) {
+  constexpr uint64_t pr_set_seccomp = 22, strict_mode = 1, pr_set_tsc = 26, tsc_is_sigsegv = 2;
+  bool is_strict = registers.rdi == pr_set_seccomp && registers.rsi == strict_mode;
+  if (is_strict || (registers.rdi == pr_set_tsc && registers.rsi == tsc_is_sigsegv)) lose_clock();
+}
+
+void after_seccomp(const Registers& registers, uint32_t) {
+  constexpr uint64_t set_mode_strict = 0;
+  if (static_cast<uint32_t>(registers.rdi) == set_mode_strict) lose_clock();
+}
+
 void before_thread_exit(Registers&, uint32_t) {
   if (!is_lent()) close_slot();
 }

@@ -18,5 +18,7 @@ void before_process_exit(Registers& registers, uint32_t call);
 void before_setrlimit(Registers& registers, uint32_t call);  // setrlimit, prlimit64
 void before_prctl(Registers& registers, uint32_t call);
 void before_seccomp(Registers& registers, uint32_t call);
+void after_prctl(const Registers& registers, uint32_t call);
+void after_seccomp(const Registers& registers, uint32_t call);
 
 }  // namespace culprit::agent

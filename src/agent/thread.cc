@@ -6,6 +6,7 @@
 namespace culprit::agent {
 
 __thread ThreadState thread __attribute__((tls_model("initial-exec")));
+__thread bool clock_is_lost __attribute__((tls_model("initial-exec")));
 
 culprit_slot* slot_at(uint32_t index) {
   return reinterpret_cast<culprit_slot*>(process.base + process.session->slots_offset +
@@ -47,6 +48,7 @@ culprit_slot* claim_slot(uint32_t tid) {
 }  // namespace
 
 bool ensure_slot() {
+  if (__builtin_expect(clock_is_lost, 0)) return false;
   if (thread.slot != nullptr) return true;
   if (thread.no_slot || process.record == nullptr) return false;
   culprit_slot* slot = claim_slot(static_cast<uint32_t>(raw_syscall(__NR_gettid)));
@@ -76,6 +78,22 @@ void close_slot() {
   thread.slot = nullptr;
   thread.no_slot = true;
   __atomic_store_n(&slot->state, CULPRIT_SLOT_CLOSED, __ATOMIC_RELEASE);
+}
+
+void lose_clock() {
+  if (clock_is_lost) return;
+  clock_is_lost = process.clock_was_lost = true;
+  if (thread.slot == nullptr) return;
+  ++thread.slot->lost[CULPRIT_LOST_CLOCK];
+  // In a signal handler that interrupted a hook, that hook still needs it.
+  if (thread.busy_stack == 0) close_slot();
+}
+
+void find_whether_clock_is_lost() {
+  constexpr uint64_t pr_get_tsc = 25, tsc_is_sigsegv = 2;
+  if (!process.clock_was_lost || process.restricted) return;
+  uint32_t mode = 0;
+  if (raw_syscall(__NR_prctl, pr_get_tsc, address_of(&mode)) == 0 && mode == tsc_is_sigsegv) clock_is_lost = true;
 }
 
 void ring_doorbell() {

@@ -48,6 +48,10 @@ bool is_lent();
 bool ensure_slot();
 // After the thread's last event.
 void close_slot();
+// The thread may not read the clock any more: nothing of it can be recorded from now on, which is counted as lost.
+void lose_clock();
+// A new thread has that from its maker.
+void find_whether_clock_is_lost();
 
 // Asks the collector and waits for the answer, no longer than wire/agent_session.h says for it. False: no answer.
 bool request(culprit_request kind, uint64_t argument, uint64_t end = 0);

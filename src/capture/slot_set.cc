@@ -23,6 +23,8 @@ constexpr LostMeaning lost_meanings[] = {
      "an exec the agent could not go along with: a set-uid program, its library out of reach, or too large an "
      "environment"},
     {CULPRIT_LOST_SAMPLE, LossKind::memory_limit, "blocks of the sample that the agent had no place to remember"},
+    {CULPRIT_LOST_CLOCK, LossKind::kernel_silent,
+     "a thread may not read the clock any more (seccomp's strict mode, PR_SET_TSC): nothing of it is recorded since"},
 };
 constexpr uint64_t believable_count = uint64_t{1} << 48;
 

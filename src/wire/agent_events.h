@@ -83,6 +83,7 @@ enum culprit_lost_kind {
   CULPRIT_LOST_NAME_CUT = 2,
   CULPRIT_LOST_EXEC_NOT_FOLLOWED = 3,
   CULPRIT_LOST_SAMPLE = 4, /* a sampled block that there was no place for */
+  CULPRIT_LOST_CLOCK = 5,  /* the thread may not read the clock any more: nothing of it follows */
   CULPRIT_LOST_KINDS = 8
 };
 

@@ -116,6 +116,15 @@ TEST(Sandbox, OfTheProgramsOwnDoesNotKillIt) {
   }
 }
 
+TEST(Sandbox, ThatForbidsTheClockDoesNotKillItAndIsALoss) {
+  for (const auto& [mode, leaks] : {std::pair<const char*, uint64_t>{"strict", 1}, {"no_clock", 2}}) {
+    Json report = same_as_alone({program("own_seccomp"), mode});
+    EXPECT_EQ(made_under(report, "leak_in_cell"), (Made{leaks, 0, leaks})) << mode;
+    EXPECT_EQ(loss(report, "kernel_silent"), 1u) << mode;
+    EXPECT_FALSE(report.at("exact").get<bool>()) << mode;
+  }
+}
+
 TEST(Numbers, AreAllTheProgramsOwn) {
   RunOptions options;
   Json report = same_as_alone({program("high_numbers")}, options);

@@ -1,5 +1,7 @@
 // Locks itself up as sandboxed services do: from then on any system call outside a short list kills it.
 //   own_seccomp plain | no_futex_no_mmap
+//   own_seccomp strict               seccomp's first mode, in which the processor's clock is forbidden, too
+//   own_seccomp no_clock             the clock alone, for a thread and those it makes
 #include <fcntl.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
@@ -9,7 +11,9 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <cstdlib>
 #include <cstring>
+#include <thread>
 #include <vector>
 
 namespace {
@@ -37,8 +41,31 @@ bool lock_up(const std::vector<unsigned>& allowed) {
   return file < 0 ? -1 : close(file);
 }
 
+// Any other system call than read, write and exit is SIGKILL: as that of a return from main.
+int strict() {
+  leak_in_cell();
+  if (prctl(PR_SET_SECCOMP, SECCOMP_MODE_STRICT) != 0) return 1;
+  void* volatile block = std::malloc(24);
+  std::free(block);
+  return 6;
+}
+
+int without_clock() {
+  leak_in_cell();
+  std::thread([] {
+    prctl(PR_SET_TSC, PR_TSC_SIGSEGV);
+    leak_in_cell();
+    std::thread([] { std::free(std::malloc(24)), leak_in_cell(); }).join();
+    if (fork() == 0) _exit(close_in_cell());
+  }).join();
+  leak_in_cell();
+  return 6;
+}
+
 int main(int argc, char** argv) {
   if (argc != 2) return 2;
+  if (std::strcmp(argv[1], "strict") == 0) return strict();
+  if (std::strcmp(argv[1], "no_clock") == 0) return without_clock();
   std::vector<unsigned> allowed{SYS_read,     SYS_write,      SYS_openat, SYS_close,
                                 SYS_eventfd2, SYS_exit_group, SYS_exit,   SYS_rt_sigreturn};
   if (std::strcmp(argv[1], "plain") == 0) {
