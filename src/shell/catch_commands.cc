@@ -30,16 +30,17 @@ std::optional<uint64_t> number_of(const std::string& word) {
 
 // The named one, or the newest that is finished.
 Result<CaughtCrash> chosen(const CatchFolder& folder, const Arguments& arguments) {
-  std::vector<CaughtCrash> crashes = folder.crashes();
+  auto crashes = folder.crashes();
+  if (!crashes) return tl::unexpected<Error>(std::move(crashes).error());
   if (arguments.operands.empty()) {
-    auto newest = std::ranges::find_if(crashes.rbegin(), crashes.rend(), &CaughtCrash::is_finished);
-    if (newest != crashes.rend()) return *newest;
+    auto newest = std::ranges::find_if(crashes->rbegin(), crashes->rend(), &CaughtCrash::is_finished);
+    if (newest != crashes->rend()) return *newest;
     return fail(ErrorKind::not_found, "no crash was caught yet");
   }
   const std::string& word = arguments.operands.front();
   auto number = number_of(word);
-  auto found = number ? std::ranges::find(crashes, *number, &CaughtCrash::number) : crashes.end();
-  if (found == crashes.end())
+  auto found = number ? std::ranges::find(*crashes, *number, &CaughtCrash::number) : crashes->end();
+  if (found == crashes->end())
     return fail(ErrorKind::not_found,
                 fmt::format("there is no crash {}; `culprit catch list` shows those there are", printable(word)));
   return *found;
@@ -59,6 +60,12 @@ std::string former_words(const CorePattern& pattern) {
 void tell_kernel_log(std::string_view what) {
   if (auto log = open_file("/dev/kmsg", O_WRONLY))
     static_cast<void>(write_all(log->get(), fmt::format("culprit: {}\n", what)));
+}
+
+// One sentence, if the usual bounds hold instead of those that were asked for.
+void tell_of_settings(const CatchFolder& folder, const Streams& streams) {
+  if (const std::string problem = folder.settings().problem; !problem.empty())
+    static_cast<void>(write_all(streams.errors, fmt::format("culprit: {}\n", problem)));
 }
 
 }  // namespace
@@ -82,6 +89,7 @@ Ending run_catch_uninstall(const Arguments& arguments, const Streams& streams) {
   CorePattern pattern(folder);
   auto was_known = pattern.uninstall();
   if (!was_known) return complain(streams, was_known.error());
+  tell_of_settings(folder, streams);
   std::string unknown = *was_known ? ""
                                    : fmt::format(
                                          "that is the kernel's own: what it was before is not known, as {} is "
@@ -93,21 +101,24 @@ Ending run_catch_uninstall(const Arguments& arguments, const Streams& streams) {
 
 Ending run_catch_list(const Arguments& arguments, const Streams& streams) {
   CatchFolder folder = folder_of(arguments);
+  auto crashes = folder.crashes();
+  if (!crashes) return complain(streams, crashes.error());
   CorePattern pattern(folder);
   CatchState state{.folder = folder.path(),
                    .is_installed = pattern.is_installed(),
                    .pattern = pattern.current(),
                    .former = pattern.former(),
-                   .not_looked_at = folder.missed()};
-  std::vector<CaughtCrash> crashes = folder.crashes();
+                   .not_looked_at = folder.missed(),
+                   .settings_problem = folder.settings().problem};
   return answer(streams,
-                arguments.has("--json") ? caught_list_as_json(state, crashes) : caught_list_as_text(state, crashes));
+                arguments.has("--json") ? caught_list_as_json(state, *crashes) : caught_list_as_text(state, *crashes));
 }
 
 Ending run_catch_show(const Arguments& arguments, const Streams& streams) {
   CatchFolder folder = folder_of(arguments);
   auto crash = chosen(folder, arguments);
   if (!crash) return complain(streams, crash.error());
+  tell_of_settings(folder, streams);
   if (!crash->is_finished)
     return complain(streams, fmt::format("crash {} is not finished: there is no page", crash->number));
   if (!crash->problem.empty())
@@ -127,6 +138,10 @@ Ending run_catch_handle(const Arguments& arguments, const Streams& streams) {
     request.pid = static_cast<uint32_t>(*pid);
   }
   auto made = folder.make();
+  if (request.pid == 0)
+    tell_of_settings(folder, streams);
+  else if (const std::string problem = folder.settings().problem; made && !problem.empty())
+    tell_kernel_log(problem);
   auto handled = made ? handle_crash(folder, request) : tl::unexpected<Error>(std::move(made).error());
   if (handled) return handled->problem.empty() ? ended_well : complain(streams, handled->problem);
   if (request.pid != 0 && handled.error().kind != ErrorKind::limit)

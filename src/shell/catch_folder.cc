@@ -35,6 +35,24 @@ uint64_t bytes_in(const std::string& folder) {
   return sum;
 }
 
+// Nothing: it is no settings.json. What is missing there is as usual.
+std::optional<CatchSettings> settings_in(const std::string& text) {
+  const Json json = Json::parse(text, nullptr, false);
+  if (!json.is_object()) return {};
+  CatchSettings settings;
+  auto number = [&](const char* name, uint64_t& into) {
+    auto found = json.find(name);
+    if (found != json.end() && found->is_number_unsigned()) into = *found;
+    return found == json.end() || found->is_number_unsigned();
+  };
+  if (!number("most_crashes", settings.most_crashes) || !number("most_bytes", settings.most_bytes)) return {};
+  auto cores = json.find("keeps_cores");
+  if (cores == json.end()) return settings;
+  if (!cores->is_boolean()) return {};
+  settings.keeps_cores = *cores;
+  return settings;
+}
+
 }  // namespace
 
 Result<void> CatchFolder::make() const {
@@ -67,16 +85,17 @@ Result<void> CatchFolder::write_settings(const CatchSettings& settings) const {
 }
 
 CatchSettings CatchFolder::settings() const {
-  CatchSettings settings;
-  Json json = Json::parse(read_whole_file(path_ + "/settings.json", 1 << 16).value_or(""), nullptr, false);
-  if (!json.is_object()) return settings;
-  auto number = [&](const char* name, uint64_t& into) {
-    if (auto found = json.find(name); found != json.end() && found->is_number_unsigned()) into = *found;
-  };
-  number("most_crashes", settings.most_crashes);
-  number("most_bytes", settings.most_bytes);
-  if (auto found = json.find("keeps_cores"); found != json.end() && found->is_boolean()) settings.keeps_cores = *found;
-  return settings;
+  const std::string path = path_ + "/settings.json";
+  auto text = read_whole_file(path, 1 << 16);
+  if (!text && text.error().kind == ErrorKind::not_found) return {};
+  if (auto settings = text ? settings_in(*text) : std::nullopt) return *settings;
+  CatchSettings usual;
+  usual.problem = fmt::format(
+      "{} cannot be read ({}): at most {}, {} in all and no cores are kept; "
+      "`culprit catch install` writes it anew",
+      printable(path), text ? "it is damaged" : printable(text.error().what),
+      counted(usual.most_crashes, "crash", "crashes"), bytes_in_words(usual.most_bytes));
+  return usual;
 }
 
 Result<Fd> CatchFolder::take_slot() const {
@@ -89,8 +108,9 @@ Result<Fd> CatchFolder::take_slot() const {
 }
 
 Result<std::string> CatchFolder::begin(uint64_t& number) const {
-  std::vector<Entry> known = entries();
-  number = known.empty() ? 1 : known.back().number + 1;
+  auto known = entries();
+  if (!known) return tl::unexpected<Error>(std::move(known).error());
+  number = known->empty() ? 1 : known->back().number + 1;
   for (;; ++number) {
     std::string path = fmt::format("{}/{}{}", path_, number, partial);
     if (::access(fmt::format("{}/{}", path_, number).c_str(), F_OK) == 0) continue;
@@ -109,21 +129,27 @@ void CatchFolder::abandon(uint64_t number) const {
   fs::remove_all(fmt::format("{}/{}{}", path_, number, partial), ignored);
 }
 
-std::vector<CatchFolder::Entry> CatchFolder::entries() const {
+Result<std::vector<CatchFolder::Entry>> CatchFolder::entries() const {
   std::vector<Entry> found;
-  for (const auto& each : fs::directory_iterator(path_, ignored)) {
-    std::string name = each.path().filename().string();
-    Entry entry{.is_partial = name.ends_with(partial), .path = each.path().string()};
+  std::error_code failure;
+  fs::directory_iterator each(path_, failure);
+  if (failure == std::errc::no_such_file_or_directory) return found;
+  for (; !failure && each != fs::directory_iterator(); each.increment(failure)) {
+    std::string name = each->path().filename().string();
+    Entry entry{.is_partial = name.ends_with(partial), .path = each->path().string()};
     size_t digits = name.size() - (entry.is_partial ? partial.size() : 0);
     auto [end, error] = std::from_chars(name.data(), name.data() + digits, entry.number);
     if (error == std::errc() && end == name.data() + digits && digits != 0) found.push_back(std::move(entry));
   }
+  if (failure)
+    return fail(ErrorKind::no_access,
+                fmt::format("cannot read {}, where caught crashes are kept: {}", path_, failure.message()));
   std::ranges::sort(found, {}, &Entry::number);
   return found;
 }
 
 void CatchFolder::prune(const CatchSettings& settings, uint64_t newest) const {
-  std::vector<Entry> kept = entries();
+  const std::vector<Entry> kept = entries().value_or(std::vector<Entry>());
   std::vector<uint64_t> sizes;
   uint64_t sum = 0;
   for (const Entry& entry : kept) sum += sizes.emplace_back(bytes_in(entry.path));
@@ -146,11 +172,13 @@ void CatchFolder::note_missed(std::string_view line) const {
   static_cast<void>(write_all(file->get(), is_long ? "\n" : printable(line) + "\n"));
 }
 
-std::vector<CaughtCrash> CatchFolder::crashes() const {
+Result<std::vector<CaughtCrash>> CatchFolder::crashes() const {
+  auto known = entries();
+  if (!known) return tl::unexpected<Error>(std::move(known).error());
   std::vector<CaughtCrash> found;
-  for (const Entry& entry : entries()) {
+  for (const Entry& entry : *known) {
     auto crash = caught_from_json(read_whole_file(entry.path + "/crash.json", 1 << 20).value_or(""));
-    if (!crash) crash = CaughtCrash{.program = "?", .signal = "?"};
+    if (!crash) crash = CaughtCrash{.is_damaged = true};
     crash->number = entry.number;
     crash->is_finished = !entry.is_partial;
     found.push_back(std::move(*crash));

@@ -23,6 +23,7 @@ struct CatchSettings {
   uint64_t most_crashes = 100;
   uint64_t most_bytes = uint64_t{1} << 30;
   bool keeps_cores = false;
+  std::string problem;  // why what is written does not count, so that these are the usual ones; empty: there is none
 };
 
 class CatchFolder {
@@ -48,7 +49,8 @@ class CatchFolder {
   // One line, best effort.
   void note_missed(std::string_view line) const;
 
-  std::vector<CaughtCrash> crashes() const;  // oldest first
+  // Oldest first; none where there is no folder. no_access: it cannot be read.
+  Result<std::vector<CaughtCrash>> crashes() const;
   uint64_t missed() const;
   Result<std::string> read(uint64_t number, std::string_view file) const;
 
@@ -59,7 +61,7 @@ class CatchFolder {
     bool is_partial = false;
     std::string path;
   };
-  std::vector<Entry> entries() const;  // ascending
+  Result<std::vector<Entry>> entries() const;  // ascending; none where there is no folder
 
   std::string path_;
 };

@@ -28,10 +28,20 @@ std::string time_words(time_t when) {
   return fmt::format("{:%Y-%m-%d %H:%M:%S}", local);
 }
 
+constexpr std::string_view unfinished = "not finished: still being looked at, or its handler was killed";
+
+std::string line_of_damaged(const CaughtCrash& crash) {
+  std::string rest = crash.is_finished
+                         ? fmt::format("`culprit catch show {}` has its page, if that is there", crash.number)
+                         : std::string(unfinished);
+  return fmt::format("{:>6}  its crash.json cannot be read\n        {}\n", crash.number, rest);
+}
+
 std::string line_of(const CaughtCrash& crash) {
+  if (crash.is_damaged) return line_of_damaged(crash);
   std::string program = crash.program.empty() ? "unknown program" : printable(crash.program);
   std::string who = crash.pid == 0 ? program : fmt::format("{} ({})", program, crash.pid);
-  std::string what = !crash.is_finished      ? "not finished: still being looked at, or its handler was killed"
+  std::string what = !crash.is_finished      ? std::string(unfinished)
                      : crash.problem.empty() ? printable(crash.sentence)
                                              : "no page: " + printable(crash.problem);
   std::string core = crash.core_bytes == 0 ? "" : fmt::format(", core kept ({})", bytes_in_words(crash.core_bytes));
@@ -69,6 +79,7 @@ std::string caught_list_as_text(const CatchState& state, const std::vector<Caugh
   if (state.not_looked_at != 0)
     text += fmt::format("{} not looked at: too many at a time, or no room; {}/missed has a line for each\n",
                         counted(state.not_looked_at, "crash", "crashes"), state.folder);
+  if (!state.settings_problem.empty()) text += wrapped(state.settings_problem, 80, 0, 0) + "\n";
   if (!state.is_installed)
     return text + fmt::format("not installed: the kernel's core_pattern is \"{}\"\n", printable(state.pattern));
   if (!state.former) return text + "installed; what the kernel's core_pattern was before is not known\n";
@@ -83,7 +94,12 @@ std::string caught_list_as_json(const CatchState& state, const std::vector<Caugh
        {"core_pattern", utf8(state.pattern)},
        {"former_core_pattern", state.is_installed && state.former ? Json(utf8(*state.former)) : Json(nullptr)},
        {"not_looked_at", state.not_looked_at},
-       {"crashes", list_json(crashes, caught_json)}});
+       {"settings_problem", state.settings_problem.empty() ? Json(nullptr) : Json(utf8(state.settings_problem))},
+       {"crashes", list_json(crashes, [](const CaughtCrash& crash) {
+          Json json = caught_json(crash);
+          json["damaged"] = crash.is_damaged;
+          return json;
+        })}});
 }
 
 }  // namespace culprit

@@ -20,6 +20,7 @@ struct CaughtCrash {
   uint64_t core_bytes = 0;  // of the small core that was kept; 0: none
   double seconds = 0;       // that it took
   bool is_finished = true;  // false: whoever wrote it was killed, or is still at work
+  bool is_damaged = false;  // its crash.json cannot be read: only `number` and `is_finished` are known
 };
 
 // What the list begins with.
@@ -29,6 +30,7 @@ struct CatchState {
   std::string pattern;                // of the kernel
   std::optional<std::string> former;  // what that was before it was installed; nothing: not known
   uint64_t not_looked_at = 0;         // crashes that came too many at a time, or found no room
+  std::string settings_problem;  // why the usual bounds hold instead of those that were asked for; empty: they do not
 };
 
 std::string caught_as_json(const CaughtCrash& crash);

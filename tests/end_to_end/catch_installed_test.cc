@@ -100,7 +100,8 @@ TEST_F(CatchInstalled, IsInstalledAgainWithOtherSettings) {
   Ran again = run(catch_words("install", state_, {"--keep", "7"}));
   EXPECT_EQ(again.ending(), "exit 0") << again.err;
   EXPECT_THAT(again.out, HasSubstr("at most 7 crashes"));
-  EXPECT_THAT(again.out, HasSubstr("before, the kernel's core_pattern was \"" + before_.substr(0, before_.size() - 1) + "\""));
+  EXPECT_THAT(again.out,
+              HasSubstr("before, the kernel's core_pattern was \"" + before_.substr(0, before_.size() - 1) + "\""));
   // In another folder, which takes over what is known.
   std::string other = place_ / "other";
   EXPECT_EQ(run(catch_words("install", other)).ending(), "exit 0");
@@ -132,6 +133,15 @@ TEST_F(CatchInstalled, OwnLineIsNotTakenForTheFormerOne) {
   EXPECT_EQ(list(state_).at("former_core_pattern"), nullptr);
   EXPECT_EQ(run(catch_words("uninstall", state_)).ending(), "exit 0");
   EXPECT_EQ(contents(pattern_file), "core\n");
+}
+
+TEST_F(CatchInstalled, DamagedSettingsAreToldWhenItIsTakenOut) {
+  install();
+  write_file(state_ + "/settings.json", "{");
+  Ran gone = run(catch_words("uninstall", state_));
+  EXPECT_EQ(gone.ending(), "exit 0");
+  EXPECT_THAT(gone.err, HasSubstr("settings.json cannot be read (it is damaged)"));
+  EXPECT_EQ(contents(pattern_file), before_);
 }
 
 TEST_F(CatchInstalled, ARefusedInstallLeavesNoFolder) {

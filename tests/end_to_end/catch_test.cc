@@ -2,12 +2,14 @@
 #include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sched.h>
 #include <signal.h>
 #include <sys/file.h>
 #include <sys/mount.h>
 #include <unistd.h>
 
 #include <filesystem>
+#include <optional>
 
 #include "end_to_end/catch_place.h"
 
@@ -131,6 +133,24 @@ TEST_F(CatchHandle, AFullDiskLeavesNothingHalf) {
   EXPECT_FALSE(is_partial);
 }
 
+// As much room as a page takes, and less than a core.
+TEST_F(CatchHandle, AFullDiskThatTakesNoCoreKeepsThePage) {
+  std::filesystem::create_directory(state_);
+  if (::mount("culprit", state_.c_str(), "tmpfs", 0, "size=160k") != 0) GTEST_SKIP() << "cannot mount a small tmpfs";
+  settle(R"({"keeps_cores": true})");
+  Ran ran = handle(state_, contents(core_));
+  Json crashes = list(state_).at("crashes");
+  Ran page = run(catch_words("show", state_));
+  bool is_core_there = std::filesystem::exists(state_ + "/1/core");
+  ::umount(state_.c_str());
+  EXPECT_EQ(ran.ending(), "exit 0") << ran.err;
+  ASSERT_EQ(crashes.size(), 1);
+  EXPECT_EQ(crashes.at(0).at("core_bytes"), 0);
+  EXPECT_FALSE(is_core_there);
+  EXPECT_THAT(page.out, StartsWith("An exception was thrown that nobody catches"));
+  EXPECT_THAT(page.out, ContainsRegex("core.*No space left on device"));
+}
+
 // It would be made private.
 TEST_F(CatchHandle, AFolderOfOthersIsLeftAlone) {
   std::filesystem::create_directory(state_);
@@ -182,6 +202,80 @@ TEST_F(CatchHandle, AHandlerThatIsKilledIsNotTakenForFinished) {
   EXPECT_EQ(list(state_).at("crashes").at(0).at("finished"), false);
   EXPECT_EQ(handle(state_, contents(core_)).ending(), "exit 0");
   EXPECT_EQ(list(state_).at("crashes").at(1).at("number"), 2);
+}
+
+TEST_F(CatchHandle, AFolderThatCannotBeReadIsNotTakenForAnEmptyOne) {
+  if (::geteuid() != 0) GTEST_SKIP() << "only root can become somebody else";
+  ASSERT_EQ(handle(state_, contents(core_)).ending(), "exit 0");
+  std::filesystem::permissions(place_.path(), std::filesystem::perms(0711));
+  for (const char* verb : {"list", "show"}) {
+    Ran ran = run(catch_words(verb, state_), {.in_child = [] {
+                    if (::setgid(65534) != 0 || ::setuid(65534) != 0) ::_exit(9);
+                  }});
+    EXPECT_EQ(ran.ending(), "exit 2") << verb;
+    EXPECT_EQ(ran.out, "") << verb;
+    EXPECT_EQ(ran.err, "culprit: cannot read " + state_ + ", where caught crashes are kept: Permission denied\n");
+  }
+}
+
+TEST_F(CatchHandle, ADamagedCrashIsSaidToBeSoAndHasItsPage) {
+  ASSERT_EQ(handle(state_, contents(core_)).ending(), "exit 0");
+  write_file(state_ + "/1/crash.json", "{\"number\": 1");
+  Ran text = run(catch_words("list", state_));
+  EXPECT_THAT(text.out, HasSubstr("     1  its crash.json cannot be read\n"));
+  EXPECT_THAT(text.out, Not(HasSubstr("1970")));
+  Json crash = list(state_).at("crashes").at(0);
+  EXPECT_EQ(crash.at("damaged"), true);
+  EXPECT_EQ(crash.at("number"), 1);
+  EXPECT_THAT(run(catch_words("show", state_, {"1"})).out, StartsWith("An exception was thrown"));
+}
+
+TEST_F(CatchHandle, DamagedSettingsAreToldWhereverTheyCount) {
+  for (const char* damaged : {"", "{\"most_crashes\": 2", R"({"most_bytes": "1G"})", R"({"keeps_cores": 1})"}) {
+    settle(damaged);
+    Ran ran = handle(state_, contents(core_));
+    EXPECT_EQ(ran.ending(), "exit 0") << damaged;
+    EXPECT_THAT(ran.err, HasSubstr("settings.json cannot be read (it is damaged): at most 100 crashes")) << damaged;
+    EXPECT_EQ(ran.err, run(catch_words("show", state_)).err) << damaged;
+    EXPECT_THAT(run(catch_words("list", state_)).out, HasSubstr("settings.json cannot be read")) << damaged;
+    EXPECT_THAT(list(state_).at("settings_problem"), Not(Json(nullptr))) << damaged;
+  }
+  settle("{}");
+  EXPECT_EQ(list(state_).at("settings_problem"), nullptr);
+  EXPECT_EQ(run(catch_words("show", state_)).err, "");
+}
+
+// A handler that the kernel starts has nobody else to tell. A file stands in for the log, for the handler alone.
+class CatchKernelLog : public CatchHandle {
+ protected:
+  // What the log got; nothing: it cannot be put in place.
+  std::optional<std::string> log_of_handler(const std::string& folder) const {
+    const std::string log = place_ / "kernel_log", pid = std::to_string(::getpid());
+    write_file(log, "");
+    Ran ran = run(catch_words("handle", folder, {pid}),
+                  {.input = contents(core_), .in_child = [&] {
+                     bool is_placed = ::unshare(CLONE_NEWNS) == 0 &&
+                                      ::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) == 0 &&
+                                      ::mount(log.c_str(), "/dev/kmsg", nullptr, MS_BIND, nullptr) == 0;
+                     if (!is_placed) ::_exit(9);
+                   }});
+    return ran.ending() == "exit 9" ? std::nullopt : std::optional(contents(log));
+  }
+};
+
+TEST_F(CatchKernelLog, IsToldOfAFolderThatCannotBeMade) {
+  write_file(place_ / "file", "");
+  auto log = log_of_handler(place_ / "file/state");
+  if (!log) GTEST_SKIP() << "no file can be mounted over /dev/kmsg";
+  EXPECT_THAT(*log, ContainsRegex("^culprit: the crash of process [0-9]+ was not kept: cannot make the folder "
+                                  ".*/file/state: Not a directory\n$"));
+}
+
+TEST_F(CatchKernelLog, IsToldOfDamagedSettings) {
+  settle("no settings");
+  auto log = log_of_handler(state_);
+  if (!log) GTEST_SKIP() << "no file can be mounted over /dev/kmsg";
+  EXPECT_THAT(*log, ContainsRegex("^culprit: .*/settings.json cannot be read \\(it is damaged\\): [^\n]*\n$"));
 }
 
 }  // namespace
