@@ -8,7 +8,7 @@
 namespace culprit {
 namespace {
 
-constexpr size_t targets_named = 4;
+constexpr size_t targets_named = 4, unread_named = 8;
 
 std::string targets_words(const CrashGroup& group, bool all) {
   std::string words;
@@ -26,9 +26,8 @@ std::string crash_groups_as_text(const CrashGroups& groups, const CrashTextOptio
       fmt::format("{} in {}", counted(groups.crashes(), "crash", "crashes"), counted(groups.groups.size(), "bucket")),
       0);
   for (const CrashGroup& group : groups.groups) {
-    text += "\n" +
-            line_text(style,
-                      fmt::format("{} × {}", group.targets.size(), inked(style, Ink::strong, group.first.bucket)), 0);
+    // Never broken into lines: it is what one searches for.
+    text += fmt::format("\n{} × {}\n", group.targets.size(), inked(style, Ink::strong, group.first.bucket));
     text += line_text(style, crash_sentence(group.first));
     text += line_text(style, targets_words(group, options.details));
     if (!group.first.exact) text += line_text(style, "partial: culprit crash of one of them says why");
@@ -36,7 +35,10 @@ std::string crash_groups_as_text(const CrashGroups& groups, const CrashTextOptio
   if (!groups.unread.empty())
     text += "\n" +
             line_text(style, inked(style, Ink::warning, counted(groups.unread.size(), "target") + " not looked at"), 0);
-  for (const UnreadCrash& each : groups.unread) text += line_text(style, printable(each.why));
+  const size_t named = options.details ? groups.unread.size() : std::min(groups.unread.size(), unread_named);
+  for (size_t i = 0; i < named; ++i) text += line_text(style, printable(groups.unread[i].why));
+  if (named < groups.unread.size())
+    text += line_text(style, fmt::format("and {} more: --all names them", groups.unread.size() - named));
   return text;
 }
 

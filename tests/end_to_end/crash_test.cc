@@ -14,6 +14,7 @@ namespace culprit::test {
 namespace {
 
 using ::testing::AnyOf;
+using ::testing::ContainsRegex;
 using ::testing::EndsWith;
 using ::testing::HasSubstr;
 using ::testing::Not;
@@ -255,6 +256,39 @@ TEST(Crash, ManyCoresAreCountedByBucket) {
   EXPECT_EQ(answer.at("buckets")[0].at("cause"), "wild_write");
   EXPECT_EQ(answer.at("buckets")[0].at("targets"), Json({command[3], command[5]}));
   EXPECT_EQ(answer.at("unread")[0].at("target"), command.back());
+}
+
+TEST(Crash, ACoreThatIsNamedTwiceIsOneCrash) {
+  if (!kernel_leaves_cores()) GTEST_SKIP() << "the kernel writes no plain core files here";
+  TemporaryFolder folder;
+  std::string core = core_of({program("crash_victim"), "wild_write"}, folder), link = folder / "latest";
+  std::filesystem::create_symlink(core, link);
+  const std::string told = "culprit: 1 name leads where another does: each crash counts once\n";
+  Ran page = run({culprit_path(), "crash", core, core});
+  EXPECT_EQ(page.out, run({culprit_path(), "crash", core}).out);
+  EXPECT_EQ(page.err, told);
+  Ran groups = run({culprit_path(), "crash", core, link, folder / "missing", "--json"});
+  EXPECT_EQ(groups.err, told);
+  EXPECT_EQ(Json::parse(groups.out, nullptr, false).at("crashes"), 1);
+}
+
+// A bucket is what one searches the answer for.
+TEST(Crash, OfManyCoresEachBucketIsALineAndOnlySomeOfTheUnreadAreNamed) {
+  if (!kernel_leaves_cores()) GTEST_SKIP() << "the kernel writes no plain core files here";
+  TemporaryFolder folder;
+  Words command{culprit_path(), "crash", core_of({program("crash_victim"), "double_free"}, folder)};
+  for (int i = 0; i < 10; ++i) {
+    command.push_back(folder / ("empty-" + std::to_string(i)));
+    write_file(command.back(), "");
+  }
+  std::string out = run(command).out;
+  EXPECT_THAT(out, ContainsRegex("\n1 × HEAP_CORRUPTION_DOUBLE_FREE_SIGABRT_crash_victim![a-z_:]*double_free\n"));
+  EXPECT_THAT(out, HasSubstr("10 targets not looked at\n"));
+  EXPECT_THAT(out, HasSubstr("empty-7 is empty"));
+  EXPECT_THAT(out, Not(HasSubstr("empty-8")));
+  EXPECT_THAT(out, HasSubstr("\n  and 2 more: --all names them\n"));
+  command.push_back("--all");
+  EXPECT_THAT(run(command).out, HasSubstr("empty-9 is empty"));
 }
 
 TEST(Crash, TakesTheProgramBesideTheCore) {
