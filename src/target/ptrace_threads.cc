@@ -76,11 +76,26 @@ uint32_t living_thread(uint32_t pid) {
   return pid;
 }
 
+namespace {
+
+// A thread of ours held it as it was killed: it stays named as the tracer until nothing is left of the process, which
+// takes the kernel a moment.
+bool ends_in_our_hands(uint32_t pid, const ProcessStatus& status) {
+  auto text = read_whole_file(fmt::format("/proc/{}/status", status.tracer), 65536);
+  auto tracer = text ? parse_status(*text) : std::nullopt;
+  const bool is_ours = status.tracer != 0 && tracer && tracer->process == static_cast<uint32_t>(getpid());
+  for (int left = is_ours ? 100 : 0; left > 0 && !has_ended(pid); --left) usleep(1000);
+  return has_ended(pid);
+}
+
+}  // namespace
+
 Error why_not_traceable(uint32_t pid, int error_number) {
   if (error_number == ESRCH) return {ErrorKind::gone, fmt::format("process {} has ended", pid), {}};
   auto text = read_whole_file(fmt::format("/proc/{}/status", pid), 65536);
   auto status = text ? parse_status(*text) : std::nullopt;
-  if (!status) return {ErrorKind::gone, fmt::format("process {} has ended", pid), {}};
+  if (!status || ends_in_our_hands(pid, *status))
+    return {ErrorKind::gone, fmt::format("process {} has ended", pid), {}};
   if (status->tracer != 0) {
     auto name = read_whole_file(fmt::format("/proc/{}/comm", status->tracer), 64);
     return {ErrorKind::no_access,
