@@ -54,6 +54,7 @@ struct CrashReport {
   TargetKind kind = TargetKind::core;
   std::string target, executable, command;
   uint32_t pid = 0;
+  uint32_t host_pid = 0;  // what the machine calls a process that was caught in another pid namespace; 0: no other
   CrashVerdict verdict;
   CrashFault fault;
   CrashCode code;

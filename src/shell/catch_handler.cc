@@ -42,7 +42,7 @@ void be_nice() {
   ::syscall(SYS_ioprio_set, this_process, 0, idle_class);
 }
 
-Result<CrashReport> page_of(const StreamedCore& core, const LastLook& look, const std::string& name) {
+Result<CrashReport> page_of(const StreamedCore& core, const LastLook& look, const std::string& name, uint32_t pid) {
   auto mapping = Mapping::of_fd(core.file.get(), name);
   if (!mapping) return tl::unexpected<Error>(std::move(mapping).error());
   CoreSource source{.name = name, .places = look.places(), .incomplete = core.incomplete};
@@ -51,7 +51,11 @@ Result<CrashReport> page_of(const StreamedCore& core, const LastLook& look, cons
   SymbolOptions options = look.symbol_options();
   Symbolizer symbolizer(options);
   auto page = page_about(**target, symbolizer, no_progress, options);
-  if (page) page->use = look.use;
+  if (!page) return page;
+  page->use = look.use;
+  // The core has the process's own number (task_pid_vnr in fill_psinfo, fs/binfmt_elf.c), the kernel's %P the
+  // machine's.
+  if (pid != page->pid) page->host_pid = pid;
   return page;
 }
 
@@ -103,7 +107,8 @@ class Catch {
     ::close(request_.core);  // the process may go
     be_nice();
     std::string name = fmt::format("{}/{}/core", folder_.path(), crash_.number);
-    auto page = core ? page_of(*core, look_, name) : Result<CrashReport>(tl::unexpected<Error>(core.error()));
+    auto page =
+        core ? page_of(*core, look_, name, request_.pid) : Result<CrashReport>(tl::unexpected<Error>(core.error()));
     tell(crash_, page);
     KeptCore kept;
     if (core && settings_.keeps_cores) kept = keep_core(place, *core, look_.files);

@@ -147,6 +147,7 @@ Json crash_json(const CrashReport& report) {
           {"source", source_json(report)},
           {"source_is_newer", has_newer_source(report)},
           {"pid", report.pid},
+          {"host_pid", report.host_pid == 0 ? Json(nullptr) : Json(report.host_pid)},
           {"executable", utf8(report.executable)},
           {"command", utf8(report.command)},
           {"use", report.use ? process_use_json(*report.use, report.handle_maker) : Json(nullptr)},

@@ -254,7 +254,9 @@ class CrashPage {
     heading("Program");
     if (!report_.executable.empty()) row("file", printable(report_.executable));
     if (!report_.command.empty()) row("arguments", printable(report_.command));
-    row("process", fmt::format("{}, {}", report_.pid, counted(report_.threads.all_threads, "thread")));
+    std::string pid = std::to_string(report_.pid);
+    if (report_.host_pid != 0) pid = fmt::format("{} on the host, {} in its pid namespace", report_.host_pid, pid);
+    row("process", fmt::format("{}, {}", pid, counted(report_.threads.all_threads, "thread")));
     if (report_.cpu_time) row("cpu time", fmt::format("{:.2f} s", *report_.cpu_time));
     if (report_.written != 0) row("written", time_words(report_.written));
     std::string_view label = "builds";

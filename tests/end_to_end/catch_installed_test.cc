@@ -27,8 +27,25 @@ TEST_F(CatchInstalled, CatchesACrashAndRestoresThePattern) {
   EXPECT_EQ(crash.at("program"), "full_handles");
   Json page = Json::parse(run(catch_words("show", state_, {"--json"})).out, nullptr, false);
   EXPECT_EQ(page.at("cause"), "abort");
+  EXPECT_EQ(page.at("host_pid"), nullptr);
   EXPECT_GE(page.at("use").at("handles").at("count"), 64);
   EXPECT_TRUE(page.at("use").at("handles").at("full").get<bool>());
+}
+
+// The core has the namespace's number, the kernel tells the handler the machine's.
+TEST_F(CatchInstalled, TheFirstProcessOfAPidNamespaceHasBothItsNumbers) {
+  if (tool("unshare").empty()) GTEST_SKIP() << "unshare is not installed";
+  install();
+  run({tool("unshare"), "--pid", "--fork", program("full_handles")}, {.in_child = allow_core});
+  Json crash = wait_for(1).at("crashes").at(0);
+  run(catch_words("uninstall", state_));
+  EXPECT_EQ(crash.at("program"), "full_handles");
+  EXPECT_GT(crash.at("pid"), 1);
+  Json page = Json::parse(run(catch_words("show", state_, {"--json"})).out, nullptr, false);
+  EXPECT_EQ(page.at("pid"), 1);
+  EXPECT_EQ(page.at("host_pid"), crash.at("pid"));
+  EXPECT_THAT(run(catch_words("show", state_)).out, HasSubstr(std::to_string(crash.at("pid").get<int>()) +
+                                                              " on the host, 1 in its pid namespace, 1 thread\n"));
 }
 
 TEST_F(CatchInstalled, ProcessesOfOtherPidNamespacesAreFound) {
