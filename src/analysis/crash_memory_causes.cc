@@ -125,11 +125,11 @@ std::string_view verb_of(Access access) {
 // "mov qword ptr [rdi + 0x18], rsi: rdi is 0, so [rdi + 0x18] is 0x18"
 void tell_operand(const CrashScene& scene, CrashVerdict& verdict) {
   if (!scene.instruction) {
-    verdict.evidence.emplace_back("the instruction is not known: its bytes are not in the core, or are too new");
+    verdict.evidence.emplace_back(
+        "the instruction is not known: its bytes are not in the core, or mean nothing to culprit's disassembler");
     return;
   }
-  const InstructionText& text = scene.instruction->text;
-  std::string words = text.operands.empty() ? text.operation : fmt::format("{} {}", text.operation, text.operands);
+  std::string words = instruction_words(*scene.instruction);
   const MemoryOperand* operand = scene.failed_operand();
   if (operand == nullptr && scene.instruction->flow != Flow::on && scene.address) {
     verdict.evidence.push_back(fmt::format("the instruction is {}: it leads to {:#x}", words, *scene.address));
@@ -236,6 +236,10 @@ std::optional<CrashVerdict> cause_of_jump(CrashScene& scene) {
 std::optional<CrashVerdict> cause_of_address(CrashScene& scene) {
   if (scene.info().signal != SIGSEGV) return {};
   if (!scene.address) {
+    if (scene.instruction && scene.instruction->is_privileged)
+      return CrashVerdict{.cause = CrashCause::privileged_instruction,
+                          .what = "Executed a privileged instruction, which is the kernel's alone",
+                          .evidence = {fmt::format("the instruction is {}", instruction_words(*scene.instruction))}};
     constexpr uint16_t smallest_vector = 16;
     if (auto verdict = misaligned(scene, smallest_vector, "such an instruction demands that its operand is aligned"))
       return verdict;
@@ -279,8 +283,9 @@ std::optional<CrashVerdict> cause_of_file_end(CrashScene& scene) {
       return verdict;
   const TargetMapping* mapping = scene.address ? mapping_at(scene.target, *scene.address) : nullptr;
   CrashVerdict verdict{.cause = CrashCause::bus_error, .what = "Died of SIGBUS: "};
-  if (info.signal_code != code_nothing_there || mapping == nullptr || mapping->path.empty() ||
-      mapping->path.starts_with('[')) {
+  // The original's code is lost where its handler raised it again.
+  bool is_file_end = info.signal_code == code_nothing_there || scene.is_address_deduced;
+  if (!is_file_end || mapping == nullptr || !is_of_file(*mapping)) {
     bool is_huge = info.signal_code == code_nothing_there && mapping != nullptr;
     verdict.what += is_huge ? "there was no memory left for a page of this mapping" : "the memory could not be used";
     tell_operand(scene, verdict);
@@ -292,6 +297,10 @@ std::optional<CrashVerdict> cause_of_file_end(CrashScene& scene) {
   verdict.evidence.push_back(fmt::format("the address is byte {} of the file{}", with_thousands(offset),
                                          mapping->is_deleted ? ", which was deleted" : ""));
   tell_operand(scene, verdict);
+  if (scene.is_address_deduced) {
+    verdict.confidence = Confidence::likely;
+    verdict.evidence.emplace_back("nothing tells the address: it is that of the only operand in a mapped file");
+  }
   return verdict;
 }
 

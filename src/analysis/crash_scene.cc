@@ -121,8 +121,10 @@ std::optional<uint64_t> find_non_canonical(CrashScene& scene) {
   return goal && !is_canonical(*goal) ? goal : std::nullopt;
 }
 
-bool may_be_used(Target& target, const MemoryOperand& operand, uint64_t address) {
-  const TargetMapping* mapping = mapping_at(target, address);
+// Of a mapped file nothing tells how long it was: each of its bytes may lie behind its end.
+bool may_be_used(const CrashScene& scene, const MemoryOperand& operand, uint64_t address) {
+  const TargetMapping* mapping = mapping_at(scene.target, address);
+  if (scene.info().signal == SIGBUS) return mapping == nullptr || !is_of_file(*mapping);
   if (mapping == nullptr) return false;
   return operand.writes ? mapping->is_writable : mapping->is_readable;
 }
@@ -134,7 +136,7 @@ void deduce_address(CrashScene& scene) {
   const std::vector<MemoryOperand>& operands = scene.instruction->memory;
   for (size_t i = 0; i < operands.size(); ++i) {
     auto address = operands[i].address(scene.registers());
-    if (!address || may_be_used(scene.target, operands[i], *address)) continue;
+    if (!address || may_be_used(scene, operands[i], *address)) continue;
     scene.failed = scene.failed ? std::nullopt : std::optional(i);
     scene.address = scene.failed ? address : std::nullopt;
     if (!scene.failed) return;
@@ -153,8 +155,8 @@ void find_address(CrashScene& scene) {
       if (covers(scene.instruction->memory[i], scene.registers(), info.fault_address)) scene.failed = i;
   } else if (info.signal_code == SI_KERNEL) {
     scene.address = find_non_canonical(scene);
-  } else if (scene.is_raised_again && info.signal == SIGSEGV) {
-    scene.address = find_non_canonical(scene);
+  } else if (scene.is_raised_again) {
+    if (info.signal == SIGSEGV) scene.address = find_non_canonical(scene);
     if (!scene.address) deduce_address(scene);
   } else if (info.signal_code == 0 && info.sender_pid == 0) {
     deduce_address(scene);
@@ -186,13 +188,15 @@ CrashScene set(CrashScene scene, TargetStacks& stacks) {
 
 }  // namespace
 
+bool is_of_file(const TargetMapping& mapping) { return !mapping.path.empty() && !mapping.path.starts_with('['); }
+
 bool makes_fault(const CrashScene& scene) {
   if (!scene.instruction) return false;
   int32_t signal = scene.info().signal;
   if (signal == SIGFPE) return scene.instruction->is_division;
   if (signal == SIGILL) return scene.instruction->is_undefined;
   if (signal == SIGTRAP) return scene.instruction->is_breakpoint;
-  return scene.failed.has_value();
+  return scene.failed.has_value() || (signal == SIGSEGV && scene.instruction->is_privileged);
 }
 
 const TargetMapping* mapping_above(Target& target, uint64_t address) {
@@ -226,6 +230,11 @@ std::pair<size_t, size_t> report_frames(const ReportStack& stack, size_t first, 
 size_t walked_frame(const ReportStack& stack, size_t reported) {
   auto end = stack.frames.begin() + static_cast<ptrdiff_t>(std::min(reported, stack.frames.size()));
   return static_cast<size_t>(std::count_if(stack.frames.begin(), end, [](const auto& each) { return !each.inlined; }));
+}
+
+std::string instruction_words(const InstructionOperands& instruction) {
+  const InstructionText& text = instruction.text;
+  return text.operands.empty() ? text.operation : fmt::format("{} {}", text.operation, text.operands);
 }
 
 std::string frame_words(const ReportFrame& frame) {

@@ -50,6 +50,9 @@ CrashScene set_scene(Target& target, TargetNames& names, TargetStacks& stacks, c
 // What the thread was in when a signal came whose handler it stands in; `scene` must have one.
 CrashScene scene_of_handled(const CrashScene& scene, TargetStacks& stacks);
 
+// Not of what the kernel or the program made without one.
+bool is_of_file(const TargetMapping& mapping);
+
 // That the instruction at rip can make the fault that the signal is for.
 bool makes_fault(const CrashScene& scene);
 
@@ -64,6 +67,9 @@ inline constexpr uint64_t null_page_end = 64 * 1024;  // below it no program may
 std::pair<size_t, size_t> report_frames(const ReportStack& stack, size_t first, size_t count);
 // The walked frame that a frame of the report stands for, or is inlined into.
 size_t walked_frame(const ReportStack& stack, size_t reported);
+
+// "mov eax, dword ptr [rdi]"
+std::string instruction_words(const InstructionOperands& instruction);
 
 // "Checkout::add (checkout.cc:88)", without parameters and template arguments; "an unknown function".
 std::string frame_words(const ReportFrame& frame);

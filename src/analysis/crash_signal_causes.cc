@@ -9,11 +9,6 @@
 namespace culprit {
 namespace {
 
-std::string instruction_words(const CrashScene& scene) {
-  const InstructionText& text = scene.instruction->text;
-  return text.operands.empty() ? text.operation : fmt::format("{} {}", text.operation, text.operands);
-}
-
 // What it divides by, without what lies beyond its size; nothing: not known.
 std::optional<uint64_t> divisor_of(CrashScene& scene) {
   const InstructionOperands& division = *scene.instruction;
@@ -30,7 +25,7 @@ CrashVerdict cause_of_arithmetic(CrashScene& scene) {
       .cause = CrashCause::arithmetic,
       .what = fmt::format("Died of an arithmetic error: {}", signal_code(SIGFPE, scene.info().signal_code).meaning)};
   if (!scene.instruction) return verdict;
-  verdict.evidence.push_back("the instruction is " + instruction_words(scene));
+  verdict.evidence.push_back("the instruction is " + instruction_words(*scene.instruction));
   if (!scene.instruction->is_division) return verdict;
   auto divisor = divisor_of(scene);
   if (!divisor) {
@@ -49,7 +44,7 @@ CrashVerdict cause_of_illegal(CrashScene& scene) {
     return {.cause = CrashCause::illegal_instruction,
             .what = "Ran into bytes that are no instruction",
             .evidence = {"a jump to a wrong place, or code that was overwritten or is for another processor"}};
-  std::string words = instruction_words(scene);
+  std::string words = instruction_words(*scene.instruction);
   if (scene.instruction->is_undefined)
     return {.cause = CrashCause::trap,
             .what = "Ran into a trap",

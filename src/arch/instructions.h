@@ -67,6 +67,7 @@ struct InstructionOperands {
   std::optional<uint8_t> divisor;
   uint16_t operand_size = 0;                         // of the first operand, bytes
   bool is_breakpoint = false, is_undefined = false;  // int3; ud0, ud1, ud2
+  bool is_privileged = false;                        // the kernel's alone, as hlt and in
   std::string feature;  // of the processor that it needs, "AVX-512"; empty: nothing special
 };
 

@@ -1,7 +1,9 @@
 // Which memory an instruction works on, and where that lies.
 #include <fmt/core.h>
 
+#include <algorithm>
 #include <array>
+#include <iterator>
 
 #include "arch/capstone_state.h"
 #include "arch/memory_access.h"
@@ -85,6 +87,16 @@ void add_stack_word(const cs_insn& insn, std::vector<MemoryOperand>& memory) {
   }
 }
 
+// rdtsc and its like are forbidden at times (PR_SET_TSC): not here.
+constexpr unsigned privileged[] = {X86_INS_IN,    X86_INS_OUT,   X86_INS_INSB,  X86_INS_INSD,  X86_INS_INSW,
+                                   X86_INS_OUTSB, X86_INS_OUTSD, X86_INS_OUTSW, X86_INS_RDMSR, X86_INS_CLTS};
+
+bool is_privileged(csh handle, const cs_insn& insn) {
+  if (insn.id == X86_INS_RDTSCP || insn.id == X86_INS_RDPMC) return false;
+  return cs_insn_group(handle, &insn, CS_GRP_PRIVILEGE) ||
+         std::ranges::find(privileged, insn.id) != std::end(privileged);
+}
+
 struct FeatureRow {
   uint8_t group;
   std::string_view name;
@@ -138,6 +150,7 @@ std::optional<InstructionOperands> Disassembler::operands(Bytes code, uint64_t a
   found.is_division = insn.id == X86_INS_DIV || insn.id == X86_INS_IDIV;
   found.is_breakpoint = insn.id == X86_INS_INT3;
   found.is_undefined = insn.id == X86_INS_UD0 || insn.id == X86_INS_UD2 || insn.id == X86_INS_UD2B;
+  found.is_privileged = is_privileged(handle, insn);
   found.feature = feature_of(handle, insn);
   const cs_x86& x86 = insn.detail->x86;
   if (x86.op_count != 0) found.operand_size = x86.operands[0].size;

@@ -39,6 +39,7 @@ constexpr CrashCauseInfo causes[] = {
     {"trap", "TRAP"},
     {"breakpoint", "BREAKPOINT"},
     {"illegal instruction", "ILLEGAL_INSTRUCTION"},
+    {"privileged instruction", "PRIVILEGED_INSTRUCTION"},
     {"division by zero", "INTEGER_DIVIDE_BY_ZERO"},
     {"division overflow", "INTEGER_OVERFLOW"},
     {"arithmetic error", "ARITHMETIC_ERROR"},

@@ -40,6 +40,7 @@ enum class CrashCause : uint8_t {
   trap,        // __builtin_trap, ud2
   breakpoint,  // int3 without a debugger
   illegal_instruction,
+  privileged_instruction,  // one of the kernel's
   divide_by_zero,
   divide_overflow,  // the quotient has no room
   arithmetic,       // another SIGFPE
@@ -51,7 +52,7 @@ enum class CrashCause : uint8_t {
   raised,        // by the program itself, on purpose
   hang,          // alive, but threads wait for each other
 };
-inline constexpr size_t crash_cause_count = 43;
+inline constexpr size_t crash_cause_count = 44;
 
 struct CrashCauseInfo {
   std::string_view name;    // "null write": in JSON with _

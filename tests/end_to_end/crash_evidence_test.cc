@@ -229,6 +229,11 @@ TEST_F(CrashEvidence, OfASignalThatItsHandlerRaisedAgainIsLikely) {
   EXPECT_EQ(page.at("confidence"), "likely");
   EXPECT_THAT(page.at("evidence").dump(), HasSubstr("its handler raised the signal again"));
   EXPECT_EQ(page_of(core_of_victim("raised_elsewhere")).at("confidence"), "likely");
+  page = page_of(core_of_victim("truncated_raised_again"));
+  EXPECT_EQ(page.at("cause"), "truncated_file");
+  EXPECT_EQ(page.at("confidence"), "likely");
+  EXPECT_EQ(blamed_function(page), "truncated_file");
+  EXPECT_THAT(page.at("sentence").get<std::string>(), HasSubstr("Used /tmp/crash_victim-"));
   EXPECT_EQ(page_of(core_of_victim("raised")).at("confidence"), "certain");
   page = page_of(core_of_victim("raised_in_handler"));
   EXPECT_THAT(page.at("evidence").dump(), AllOf(HasSubstr("handler of SIGFPE"), HasSubstr("handle_by_raising")));

@@ -68,6 +68,7 @@ constexpr Death deaths[] = {
     {"trap", "trap", "trap"},
     {"breakpoint", "breakpoint", "breakpoint"},
     {"illegal", "illegal_instruction", "illegal"},
+    {"privileged", "privileged_instruction", "privileged", true, "Executed a privileged instruction"},
     {"no_instruction", "illegal_instruction", "no_instruction", false, "bytes that are no instruction"},
     {"divide_by_zero", "division_by_zero", "divide_by_zero", true, "by zero: `zero`"},
     {"divide_overflow", "division_overflow", "divide_overflow"},

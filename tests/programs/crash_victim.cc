@@ -300,6 +300,10 @@ NOT_INLINED void illegal() {
   asm volatile("rsm");  // dies: illegal
   finish();
 }
+NOT_INLINED void privileged() {
+  asm volatile("cli");  // dies: privileged
+  finish();
+}
 NOT_INLINED void no_instruction() {
   asm volatile(".byte 0x06");
   finish();
@@ -468,6 +472,11 @@ NOT_INLINED void raised_again() {
   auto* number = hidden(static_cast<int*>(nullptr));
   *number = 1;  // dies: raised_again
 }
+NOT_INLINED void truncated_raised_again() {
+  signal(SIGBUS, handle_by_raising);
+  truncated_file();
+  finish();
+}
 // Dies in the handler, as Python's faulthandler does.
 NOT_INLINED void raised_in_handler() {
   struct sigaction action {};
@@ -530,6 +539,7 @@ constexpr Way ways[] = {
     {"trap", trap},
     {"breakpoint", breakpoint},
     {"illegal", illegal},
+    {"privileged", privileged},
     {"no_instruction", no_instruction},
     {"divide_by_zero", divide_by_zero},
     {"divide_overflow", divide_overflow},
@@ -541,6 +551,7 @@ constexpr Way ways[] = {
     {"in_handler", in_handler},
     {"fault_in_handler", fault_in_handler},
     {"raised_again", raised_again},
+    {"truncated_raised_again", truncated_raised_again},
     {"raised_in_handler", raised_in_handler},
     {"raised_elsewhere", raised_elsewhere},
     {"bad_return", bad_return},
