@@ -84,6 +84,15 @@ class CatchInstalled : public ::testing::Test {
     }
   }
 
+  // Where others may crash, too.
+  Json wait_for_crash_of(const std::string& program) const {
+    for (;; ::usleep(20'000)) {
+      const Json now = list(state_);
+      for (const Json& crash : now.at("crashes"))
+        if (crash.at("program") == program && crash.at("finished").get<bool>()) return crash;
+    }
+  }
+
   TemporaryFolder place_;
   std::string state_ = place_ / "state", before_;
   int lock_ = -1, guard_[2] = {-1, -1};

@@ -46,11 +46,13 @@ TEST(Processes, OnTheMemoryOfTheirParentEndWithoutEndingWhatIsKnownOfIt) {
   Json report = same_as_alone({program("lent_memory"), "waits"});
   EXPECT_EQ(made_under(report, "made_before"), (Made{3, 0, 3}));
   EXPECT_EQ(made_under(report, "made_afterwards"), (Made{4, 0, 4}));
-  EXPECT_EQ(report.at("totals").at("created"), 3 + 5 + 4) << "those of the child, too";
+  // Those of the child, too; and for some back ends what the loader opened.
+  EXPECT_GE(report.at("totals").at("created"), 3 + 5 + 4);
   EXPECT_TRUE(report.at("exact").get<bool>()) << report.at("losses").dump(1);
 }
 
-TEST(Processes, ThatRunOnItBesideTheirParentAreSaidNotToBeSeen) {
+TEST(Processes, ThatRunOnItBesideTheirParentAreSaidNotToBeSeenByTheAgent) {
+  if (back_end() != "agent") GTEST_SKIP() << "is about the agent";
   Json report = same_as_alone({program("lent_memory"), "beside"});
   EXPECT_EQ(made_under(report, "made_before"), (Made{3, 0, 3}));
   EXPECT_EQ(made_under(report, "made_afterwards"), (Made{4, 0, 4}));
@@ -116,7 +118,8 @@ TEST(Sandbox, OfTheProgramsOwnDoesNotKillIt) {
   }
 }
 
-TEST(Sandbox, ThatForbidsTheClockDoesNotKillItAndIsALoss) {
+TEST(Sandbox, ThatForbidsTheClockDoesNotKillItAndIsALossToTheAgent) {
+  if (back_end() != "agent") GTEST_SKIP() << "is about the agent";
   for (const auto& [mode, leaks] : {std::pair<const char*, uint64_t>{"strict", 1}, {"no_clock", 2}}) {
     Json report = same_as_alone({program("own_seccomp"), mode});
     EXPECT_EQ(made_under(report, "leak_in_cell"), (Made{leaks, 0, leaks})) << mode;
