@@ -11,6 +11,7 @@
 #include "analysis/heap_walk.h"
 #include "analysis/memory_snapshot.h"
 #include "analysis/reachability.h"
+#include "base/text.h"
 
 namespace culprit {
 
@@ -68,7 +69,10 @@ void look(Target& target, std::span<const TargetThread> threads, Scene& scene) {
   HeapRoots roots = find_heap_roots(target, memory, *layout, threads);
   leave_out_absent_pages(target, roots);
   scene.blocks.finish();
-  scene.search.emplace(scene.blocks).take_roots(memory, roots);
+  const uint64_t unread = scene.search.emplace(scene.blocks).take_roots(memory, roots);
+  // As of a process that was killed meanwhile.
+  if (unread != 0 && scene.why_not.empty())
+    scene.why_not = fmt::format("{} bytes of its memory could not be read", with_thousands(unread));
 }
 
 // Filled where it stays: the search refers to the blocks.

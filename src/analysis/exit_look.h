@@ -16,8 +16,8 @@ struct ExitingThread {
   bool has_foreign_malloc = false;
 };
 
-// The process stands still while its memory is copied and its heap is walked; `let_go` is called as soon as it may end.
-// The answer has no time and no process.
+// The process stands still while its heap is copied and walked, and all else is searched for pointers; `let_go` is
+// called as soon as it may end. The answer has no time and no process.
 UnreachableBlocks look_at_exit(const ExitingThread& exiting, const std::function<void()>& let_go);
 
 }  // namespace culprit

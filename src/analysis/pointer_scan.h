@@ -1,6 +1,7 @@
 // The words of a piece of memory, one after the other.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <cstring>
 
@@ -9,14 +10,18 @@
 
 namespace culprit {
 
-// Calls take(address, word) for each word at a multiple of 8; parts that cannot be read are passed over.
+// Calls take(address, word) for each word at a multiple of 8. Parts that cannot be read are passed over; how many
+// bytes.
 template <typename Take>
-void scan_words(MemoryWindow& window, AddressRange range, Take take) {
+uint64_t scan_words(MemoryWindow& window, AddressRange range, Take take) {
   constexpr uint64_t page = 4096;
+  uint64_t unread = 0;
   for (uint64_t at = (range.start + 7) / 8 * 8; at + 8 <= range.end && at >= range.start;) {
     const Bytes bytes = window.from(at, range.end);
     if (bytes.size() < 8) {
-      at = at / page * page + page;
+      const uint64_t next = at / page * page + page;
+      unread += std::min(next, range.end) - at;
+      at = next;
       continue;
     }
     for (size_t i = 0; i + 8 <= bytes.size(); i += 8) {
@@ -26,6 +31,7 @@ void scan_words(MemoryWindow& window, AddressRange range, Take take) {
     }
     at += bytes.size() / 8 * 8;
   }
+  return unread;
 }
 
 }  // namespace culprit

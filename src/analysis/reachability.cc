@@ -11,12 +11,14 @@ class ReachabilitySearch::Marker {
  public:
   explicit Marker(const BlockTable& blocks) : blocks_(blocks) { result_.reach.assign(blocks.size(), Reach::unknown); }
 
-  void take_roots(MemoryReader& memory, const HeapRoots& roots) {
+  uint64_t take_roots(MemoryReader& memory, const HeapRoots& roots) {
     auto take = [this](uint64_t value) { mark(blocks_.holding(value), Reach::reachable); };
     for (uint64_t value : roots.registers) take(value);
     MemoryWindow window(memory);
+    uint64_t unread = 0;
     for (const AddressRange& range : roots.ranges)
-      scan_words(window, range, [&](uint64_t, uint64_t value) { take(value); });
+      unread += scan_words(window, range, [&](uint64_t, uint64_t value) { take(value); });
+    return unread;
   }
 
   Reachability run(MemoryReader& memory) {
@@ -56,8 +58,9 @@ class ReachabilitySearch::Marker {
     uint64_t words[512];
     const uint64_t count = found.size / 8;
     if (count > std::size(words) || !memory_->read(found.address, std::as_writable_bytes(std::span(words, count))))
-      return scan_words(*window_, {found.address, found.end()}, take_word);
-    for (uint64_t i = 0; i < count; ++i) take_word(0, words[i]);
+      scan_words(*window_, {found.address, found.end()}, take_word);
+    else
+      for (uint64_t i = 0; i < count; ++i) take_word(0, words[i]);
   }
   void take_those_without_pointers() {
     std::vector<bool> has_pointer(blocks_.size());
@@ -93,11 +96,10 @@ class ReachabilitySearch::Marker {
 };
 
 ReachabilitySearch::ReachabilitySearch(const BlockTable& blocks) : marker_(std::make_unique<Marker>(blocks)) {}
-ReachabilitySearch::ReachabilitySearch(ReachabilitySearch&&) noexcept = default;
 ReachabilitySearch::~ReachabilitySearch() = default;
 
-void ReachabilitySearch::take_roots(MemoryReader& memory, const HeapRoots& roots) {
-  marker_->take_roots(memory, roots);
+uint64_t ReachabilitySearch::take_roots(MemoryReader& memory, const HeapRoots& roots) {
+  return marker_->take_roots(memory, roots);
 }
 
 Reachability ReachabilitySearch::finish(MemoryReader& memory) { return marker_->run(memory); }

@@ -39,10 +39,10 @@ class ReachabilitySearch {
  public:
   // `blocks`: finished; must outlive it. All memory is of the same moment as they are.
   explicit ReachabilitySearch(const BlockTable& blocks);
-  ReachabilitySearch(ReachabilitySearch&&) noexcept;
   ~ReachabilitySearch();
 
-  void take_roots(MemoryReader& memory, const HeapRoots& roots);
+  // How many of their bytes could not be read. Where it matters that these are all, what only they led to is no leak.
+  uint64_t take_roots(MemoryReader& memory, const HeapRoots& roots);
   // Once. `memory`: has the blocks.
   Reachability finish(MemoryReader& memory);
 

@@ -122,7 +122,7 @@ constexpr OptionRow attach_options[] = {live_via_option, output_option, command_
 constexpr OptionRow diff_options[] = {json_option,         csv_option,       report_option,    diff_top_option,
                                       diff_all_option,     diff_from_option, diff_to_option,   process_option,
                                       type_option,         stack_option,     not_stack_option, min_age_option,
-                                      diff_handles_option, mappings_option,  no_source_option, blame_option};
+                                      diff_handles_option, mappings_option,  blame_option};
 constexpr OptionRow record_start_options[] = {
     {"--all", "", ValueKind::none, "", "every process, also those that start later (root)"},
     {"--pid", "", ValueKind::text, "PID[,…]", "these processes and their children"},

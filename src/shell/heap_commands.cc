@@ -24,7 +24,7 @@ constexpr std::string_view of_targets[] = {"--range",       "--count",   "--size
                                            "--unreachable", "--no-stop", "--stop-at-most", "--executable"};
 constexpr std::string_view of_recordings[] = {"--peak",  "--temporary",   "--over-time", "--from",
                                               "--to",    "--outstanding", "--report",    "--suppressions",
-                                              "--after", "--mappings"};
+                                              "--after", "--no-source",   "--mappings"};
 
 constexpr std::string_view of_processes[] = {"--stacks-of-size", "--suspect", "--for", "--output"};
 // Beside of_targets, what cannot be asked about what is allocated from now on.

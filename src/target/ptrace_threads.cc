@@ -81,9 +81,10 @@ namespace {
 // A thread of ours held it as it was killed: it stays named as the tracer until nothing is left of the process, which
 // takes the kernel a moment.
 bool ends_in_our_hands(uint32_t pid, const ProcessStatus& status) {
+  if (status.tracer == 0) return has_ended(pid);
   auto text = read_whole_file(fmt::format("/proc/{}/status", status.tracer), 65536);
   auto tracer = text ? parse_status(*text) : std::nullopt;
-  const bool is_ours = status.tracer != 0 && tracer && tracer->process == static_cast<uint32_t>(getpid());
+  const bool is_ours = tracer && tracer->process == static_cast<uint32_t>(getpid());
   for (int left = is_ours ? 100 : 0; left > 0 && !has_ended(pid); --left) usleep(1000);
   return has_ended(pid);
 }

@@ -65,6 +65,18 @@ TEST(Reachability, TellsWhatOnlyLeakedBlocksPointTo) {
   EXPECT_EQ(found.indirect[1].owner, 2u);
 }
 
+// A process that is killed while it is looked at loses its memory: what only that kept alive is not lost.
+TEST(Reachability, SaysHowMuchOfTheRootsCouldNotBeRead) {
+  BlockTable blocks;
+  blocks.finish();
+  std::vector<std::byte> bytes(8192);
+  CopiedMemory memory(0x10000, bytes);
+  HeapRoots roots{.ranges = {{0x10000, 0x14000}}};
+  EXPECT_EQ(ReachabilitySearch(blocks).take_roots(memory, roots), 8192u);
+  roots.ranges = {{0x10000, 0x12000}};
+  EXPECT_EQ(ReachabilitySearch(blocks).take_roots(memory, roots), 0u);
+}
+
 TEST(Reachability, FindsARingToWhichNothingElsePoints) {
   auto found = Graph(4).point(0, 1).point(1, 2).point(2, 0).root(Graph::address(3)).look();
   EXPECT_THAT(found.reach, ElementsAre(Reach::direct, Reach::indirect, Reach::indirect, Reach::reachable));
