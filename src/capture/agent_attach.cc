@@ -59,30 +59,10 @@ class AgentAttach final : public LiveRecorder {
   ~AgentAttach() override { finish(); }
 
   Result<void> start(TraceTables& tables) {
-    CULPRIT_TRY(check_victim(pid_, agent_));
-    auto recorder = AgentRecorder::create(agent_.path, tables, events());
-    if (!recorder) return tl::unexpected<Error>(recorder.error());
-    recorder_ = std::move(*recorder);
-    if (!request_.handles) recorder_->follow_nobody();
-    CULPRIT_TRY(clear_leftovers());
-    auto memory = VictimMemory::open(pid_);
-    if (!memory) return not_attached(memory.error());
-    auto plan = recorder_->plan_attach(pid_);
-    if (!plan) return not_attached(plan.error());
-    Time since = monotonic_now();
-    auto injected = put_agent_in(*plan, std::move(*memory));
-    if (!injected) {
-      recorder_->abandon(*plan);
-      take_agent_out(pid_);
-      return not_attached(injected.error());
-    }
-    allocator_ = plan->argument;
-    if (request_.handles)
-      recorder_->attached(*plan, since, blind_spots(*injected));
-    else
-      recorder_->attached_for_memory(*plan, since, request_.is_second);
-    is_recording_ = true;
-    return request_.memory ? record_memory(*request_.memory) : Result<void>();
+    Result<void> started = begin(tables);
+    const bool has_failed = !started && started.error().kind != ErrorKind::gone;
+    return has_failed && is_on_its_way_out(pid_) ? fail(ErrorKind::gone, fmt::format("process {} has ended", pid_))
+                                                 : started;
   }
 
   std::string name() const override { return "agent"; }
@@ -166,6 +146,33 @@ class AgentAttach final : public LiveRecorder {
     auto result = in_own_thread([&]() -> Result<void> { return work(victim, *agent); }, [&] { recorder_->round(); });
     longest_stop_ = std::max(longest_stop_, victim.longest_stop);
     return result;
+  }
+
+  Result<void> begin(TraceTables& tables) {
+    CULPRIT_TRY(check_victim(pid_, agent_));
+    auto recorder = AgentRecorder::create(agent_.path, tables, events());
+    if (!recorder) return tl::unexpected<Error>(recorder.error());
+    recorder_ = std::move(*recorder);
+    if (!request_.handles) recorder_->follow_nobody();
+    CULPRIT_TRY(clear_leftovers());
+    auto memory = VictimMemory::open(pid_);
+    if (!memory) return not_attached(memory.error());
+    auto plan = recorder_->plan_attach(pid_);
+    if (!plan) return not_attached(plan.error());
+    Time since = monotonic_now();
+    auto injected = put_agent_in(*plan, std::move(*memory));
+    if (!injected) {
+      recorder_->abandon(*plan);
+      take_agent_out(pid_);
+      return not_attached(injected.error());
+    }
+    allocator_ = plan->argument;
+    if (request_.handles)
+      recorder_->attached(*plan, since, blind_spots(*injected));
+    else
+      recorder_->attached_for_memory(*plan, since, request_.is_second);
+    is_recording_ = true;
+    return request_.memory ? record_memory(*request_.memory) : Result<void>();
   }
 
   tl::unexpected<Error> not_attached(const Error& error) const {

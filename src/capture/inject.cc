@@ -114,12 +114,6 @@ class Patching {
  public:
   Patching(TouchedProcess& victim, const std::vector<PatchedSite>& planned) : victim_(victim), planned_(planned) {}
 
-  // Of a process that has ended nothing is there any more.
-  bool is_there() const {
-    uint8_t byte = 0;
-    return victim_.memory.read_value(planned_.front().start, byte);
-  }
-
   // Looked at before: the agent has just seen to it, but who knows that it was the agent.
   bool is_as_expected() const {
     return std::ranges::all_of(planned_, [&](const PatchedSite& planned) {
@@ -178,9 +172,7 @@ Result<void> patch(TouchedProcess& victim, const std::vector<PatchedSite>& plann
   if (planned.empty())
     return fail(ErrorKind::unsupported, "its libc cannot be patched: none of its places is as expected");
   Patching patching(victim, planned);
-  if (!patching.is_as_expected())
-    return patching.is_there() ? fail(ErrorKind::unsupported, "its libc has changed meanwhile")
-                               : fail(ErrorKind::gone, fmt::format("process {} has ended", victim.pid));
+  if (!patching.is_as_expected()) return fail(ErrorKind::unsupported, "its libc has changed meanwhile");
   return while_stopped(victim, stop_time, [&](std::vector<ProcessStopper::Thread>& threads) -> Result<bool> {
     if (patching.is_hindered(threads)) return false;
     CULPRIT_TRY(patching.run(threads));

@@ -107,14 +107,9 @@ Result<void> check_library_is_visible(uint32_t pid, const AgentFile& agent) {
                                  printable(agent.path)));
 }
 
-// It exits: of such a process memory and files go first, while its state is still that of a running one.
-bool is_on_its_way_out(uint32_t pid) {
-  char path[8];
-  return has_ended(pid) || (readlink(fmt::format("/proc/{}/root", pid).c_str(), path, sizeof(path)) < 0 &&
-                            (errno == ENOENT || errno == ESRCH));
-}
+}  // namespace
 
-Result<void> check_living(uint32_t pid, const AgentFile& agent) {
+Result<void> check_victim(uint32_t pid, const AgentFile& agent) {
   auto status = read_whole_file(fmt::format("/proc/{}/status", pid), 65536);
   if (!status) return fail(ErrorKind::gone, fmt::format("there is no process {}", pid));
   if (pid == static_cast<uint32_t>(getpid())) return unsupported(pid, "is culprit itself");
@@ -129,13 +124,10 @@ Result<void> check_living(uint32_t pid, const AgentFile& agent) {
   return check_library_is_visible(pid, agent);
 }
 
-}  // namespace
-
-Result<void> check_victim(uint32_t pid, const AgentFile& agent) {
-  auto checked = check_living(pid, agent);
-  if (!checked && checked.error().kind != ErrorKind::gone && is_on_its_way_out(pid))
-    return fail(ErrorKind::gone, fmt::format("process {} has ended", pid));
-  return checked;
+// It exits: of such a process memory goes first, then files, while its state is still that of a running one.
+bool is_on_its_way_out(uint32_t pid) {
+  auto mappings = read_whole_file(fmt::format("/proc/{}/maps", living_thread(pid)), 1);
+  return has_ended(pid) || (mappings ? mappings->empty() : mappings.error().kind == ErrorKind::gone);
 }
 
 uint32_t living_collector(uint32_t pid, const AgentPresence& agent) {
